@@ -1,0 +1,109 @@
+/** One command of one of our containers, with the options that the constructs render. */
+export interface CommandSpec {
+  readonly app: 'drift-checker' | 'gate-evaluator';
+  readonly command: string;
+  readonly summary: string;
+  /** Option name (without `--`) to its meaning. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** How both images start: distroless Node images have no shell and no `PATH` look-up. */
+export const CONTAINER_ENTRYPOINT = ['/nodejs/bin/node', '/app/main.js'] as const;
+
+/** The user and group that both images run as (distroless `nonroot`). */
+export const CONTAINER_USER = 65532;
+
+const FAIL_ON_NO = 'exit with code 10 on a judged "no" (flag), for engines that cannot read output files';
+
+/** Commands that the constructs render. Flags take no value; every other option takes one. */
+export const COMMANDS = {
+  admit: {
+    app: 'gate-evaluator',
+    command: 'admit',
+    summary: 'decides whether this training run may go on: kill switch, cooldown, daily limit',
+    options: {
+      model: 'name of the model',
+      namespace: 'namespace of the run',
+      engine: '`argo` or `cronjob`: which kind of run is counted',
+      run: 'name of this run, which is not counted against itself',
+      reason: 'why the run was started',
+      loop: 'name of the ConfigMap with the limits',
+      'fail-on-no': FAIL_ON_NO,
+    },
+  },
+  validate: {
+    app: 'drift-checker',
+    command: 'validate',
+    summary: 'judges the training data: schema, ranges, missing values, duplicates, label balance, anomalies',
+    options: {
+      schema: 'path of the schema file',
+      data: 'URI of the training data',
+      registry: 'address of the tracking server, for the profile of the champion',
+      report: 'URI at which the report is kept',
+      'fail-on-no': FAIL_ON_NO,
+    },
+  },
+  profile: {
+    app: 'drift-checker',
+    command: 'profile',
+    summary: 'makes the reference profile of the candidate',
+    options: {
+      schema: 'path of the schema file',
+      data: 'URI of the training data',
+      predictions: "URI of the candidate's predictions on the evaluation data",
+      output: 'URI of the profile to write',
+    },
+  },
+  evaluate: {
+    app: 'gate-evaluator',
+    command: 'evaluate',
+    summary: 'judges the candidate by the quality gates',
+    options: {
+      model: 'name of the model',
+      gates: 'path of the gate file',
+      metrics: "URI of the candidate's metrics",
+      evaluation: 'URI under which relative paths of the gate file are found',
+      run: 'name of the training run',
+      reason: 'why the run was started',
+      registry: 'address of the tracking server',
+      decisions: 'URI under which the decision record is kept',
+      'fail-on-no': FAIL_ON_NO,
+    },
+  },
+  register: {
+    app: 'gate-evaluator',
+    command: 'register',
+    summary: 'registers the candidate as a new version with its lineage',
+    options: {
+      model: 'name of the model',
+      artifact: 'URI of the trained artifact',
+      store: 'URI under which the artifact is kept for serving, one folder a version',
+      schema: 'path of the schema file',
+      data: 'URI of the training data',
+      metrics: "URI of the candidate's metrics",
+      profile: 'URI of the reference profile',
+      'git-commit': 'commit of the training code',
+      run: 'name of the training run',
+      reason: 'why the run was started',
+      registry: 'address of the tracking server',
+      decisions: 'URI under which the decision records are kept',
+    },
+  },
+} as const satisfies Record<string, CommandSpec>;
+
+/**
+ * The arguments of one call, in the order of the command's table. `true` renders a flag, `undefined` and `false`
+ * leave the option out.
+ */
+export function renderArguments<C extends CommandSpec>(
+  command: C,
+  values: { readonly [K in keyof C['options']]?: string | boolean },
+): string[] {
+  const given = values as Readonly<Record<string, string | boolean | undefined>>;
+  const options = Object.keys(command.options).flatMap((option) => {
+    const value = given[option];
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${option}`] : [`--${option}`, value];
+  });
+  return [command.command, ...options];
+}

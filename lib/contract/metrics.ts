@@ -1,0 +1,250 @@
+/** Prometheus metric types that the loop uses. */
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+
+/** What one Prometheus metric of the loop is. */
+export interface MetricSpec {
+  /** The series name, as queried in PromQL. */
+  readonly name: string;
+  readonly type: MetricType;
+  /** What one unit of the value is. */
+  readonly unit: string;
+  /** Every label that the exporting process sets itself. */
+  readonly labels: readonly string[];
+  /** One sentence, also used as the HELP text. */
+  readonly help: string;
+  /** The process that exports it. */
+  readonly from: string;
+}
+
+const OF_A_VERSION = ['model', 'version', 'namespace'] as const;
+const OF_A_MODEL = ['model', 'namespace'] as const;
+
+const CAPTURE = 'drift-checker collect';
+const LABELS = 'drift-checker stream, or check for its window';
+const CHECK = 'drift-checker check';
+const GATE = 'gate-evaluator';
+
+function performance(name: string, help: string, unit = 'ratio'): MetricSpec {
+  return { name, type: 'gauge', unit, labels: [...OF_A_VERSION, 'estimated'], help, from: CHECK };
+}
+
+/**
+ * Every metric that crosses a process boundary. A query names its metric through this table, never by a literal.
+ *
+ * Drift scores have one direction: 0 is no drift, larger is worse.
+ */
+export const METRICS = {
+  predictions: {
+    name: 'ml_predictions_total',
+    type: 'counter',
+    unit: 'predictions',
+    labels: OF_A_VERSION,
+    help: 'Predictions answered, one per instance.',
+    from: CAPTURE,
+  },
+  predictionClass: {
+    name: 'ml_prediction_class_total',
+    type: 'counter',
+    unit: 'predictions',
+    labels: [...OF_A_VERSION, 'class'],
+    help: 'Predictions by predicted class (classification).',
+    from: CAPTURE,
+  },
+  predictionValue: {
+    name: 'ml_prediction_value',
+    type: 'histogram',
+    unit: 'score or predicted value',
+    labels: OF_A_VERSION,
+    help: 'Distribution of the predicted score or value.',
+    from: CAPTURE,
+  },
+  inferenceRequests: {
+    name: 'ml_inference_requests_total',
+    type: 'counter',
+    unit: 'requests',
+    labels: OF_A_VERSION,
+    help: 'Inference requests received; errors are requests without a response.',
+    from: `${CAPTURE}, or recording rules over the gateway or runtime`,
+  },
+  inferenceResponses: {
+    name: 'ml_inference_responses_total',
+    type: 'counter',
+    unit: 'responses',
+    labels: OF_A_VERSION,
+    help: 'Inference requests that were answered.',
+    from: `${CAPTURE}, or recording rules over the gateway or runtime`,
+  },
+  inferenceDuration: {
+    name: 'ml_inference_duration_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: OF_A_VERSION,
+    help: 'Time from the arrival of a request to its response.',
+    from: `${CAPTURE}, or recording rules over the gateway or runtime`,
+  },
+  featureMissing: {
+    name: 'ml_feature_missing_total',
+    type: 'counter',
+    unit: 'instances',
+    labels: [...OF_A_VERSION, 'feature'],
+    help: 'Instances in which the feature was missing or null.',
+    from: CAPTURE,
+  },
+  featureBin: {
+    name: 'ml_feature_bin_total',
+    type: 'counter',
+    unit: 'instances',
+    labels: [...OF_A_VERSION, 'feature', 'bin'],
+    help: 'Instances by bin of the reference profile; every bin is initialised at 0.',
+    from: CAPTURE,
+  },
+  featureReferenceRatio: {
+    name: 'ml_feature_reference_ratio',
+    type: 'gauge',
+    unit: 'ratio',
+    labels: [...OF_A_VERSION, 'feature', 'bin'],
+    help: 'Share of the reference that falls into the bin.',
+    from: CAPTURE,
+  },
+  featureReferenceCount: {
+    name: 'ml_feature_reference_count',
+    type: 'gauge',
+    unit: 'instances',
+    labels: [...OF_A_VERSION, 'feature'],
+    help: 'Rows of the reference profile of the feature.',
+    from: CAPTURE,
+  },
+  labelledPredictions: {
+    name: 'ml_labelled_predictions_total',
+    type: 'counter',
+    unit: 'predictions',
+    labels: OF_A_VERSION,
+    help: 'Predictions whose label has arrived.',
+    from: LABELS,
+  },
+  correctPredictions: {
+    name: 'ml_correct_predictions_total',
+    type: 'counter',
+    unit: 'predictions',
+    labels: OF_A_VERSION,
+    help: 'Labelled predictions that equal their label.',
+    from: LABELS,
+  },
+  confusion: {
+    name: 'ml_confusion_total',
+    type: 'counter',
+    unit: 'predictions',
+    labels: [...OF_A_VERSION, 'actual', 'predicted'],
+    help: 'Labelled predictions by actual and predicted class.',
+    from: LABELS,
+  },
+  accuracy: performance('ml_model_accuracy', 'Share of labelled predictions that are correct.'),
+  precision: performance('ml_model_precision', 'Share of positive predictions that are correct.'),
+  recall: performance('ml_model_recall', 'Share of actual positives that were predicted.'),
+  f1: performance('ml_model_f1', 'Harmonic mean of precision and recall.'),
+  auc: performance('ml_model_auc', 'Area under the ROC curve.'),
+  mae: performance('ml_model_mae', 'Mean absolute error.', 'unit of the label'),
+  rmse: performance('ml_model_rmse', 'Root mean squared error.', 'unit of the label'),
+  dataDriftScore: {
+    name: 'ml_data_drift_score',
+    type: 'gauge',
+    unit: 'score',
+    labels: OF_A_VERSION,
+    help: 'Importance-weighted mean of the feature drift scores.',
+    from: CHECK,
+  },
+  modelDriftScore: {
+    name: 'ml_model_drift_score',
+    type: 'gauge',
+    unit: 'ratio',
+    labels: OF_A_VERSION,
+    help: 'Share of the features that drifted, 0 to 1.',
+    from: CHECK,
+  },
+  driftedFeatures: {
+    name: 'ml_model_drifted_features',
+    type: 'gauge',
+    unit: 'features',
+    labels: OF_A_VERSION,
+    help: 'Number of features that drifted.',
+    from: CHECK,
+  },
+  predictionDriftScore: {
+    name: 'ml_prediction_drift_score',
+    type: 'gauge',
+    unit: 'score',
+    labels: OF_A_VERSION,
+    help: 'Drift score of the predictions.',
+    from: CHECK,
+  },
+  featureDriftScore: {
+    name: 'ml_feature_drift_score',
+    type: 'gauge',
+    unit: 'score',
+    labels: [...OF_A_VERSION, 'feature'],
+    help: 'Drift score of one feature.',
+    from: CHECK,
+  },
+  featureMissingRatio: {
+    name: 'ml_feature_missing_ratio',
+    type: 'gauge',
+    unit: 'ratio',
+    labels: [...OF_A_VERSION, 'feature'],
+    help: 'Share of the window in which the feature was missing.',
+    from: CHECK,
+  },
+  driftCheckSamples: {
+    name: 'ml_drift_check_samples',
+    type: 'gauge',
+    unit: 'rows',
+    labels: OF_A_VERSION,
+    help: 'Rows of the window that the last check judged.',
+    from: CHECK,
+  },
+  driftCheckLastSuccess: {
+    name: 'ml_drift_check_last_success_timestamp_seconds',
+    type: 'gauge',
+    unit: 'seconds since the epoch',
+    labels: OF_A_MODEL,
+    help: 'When a drift check last ended with a judgement.',
+    from: CHECK,
+  },
+  retrainLastTriggered: {
+    name: 'ml_retrain_last_triggered_timestamp_seconds',
+    type: 'gauge',
+    unit: 'seconds since the epoch',
+    labels: OF_A_MODEL,
+    help: 'When a drift check last asked for a retraining.',
+    from: CHECK,
+  },
+  gatePassed: {
+    name: 'ml_gate_passed',
+    type: 'gauge',
+    unit: '1 passed, 0 not',
+    labels: OF_A_VERSION,
+    help: 'Whether the last evaluated candidate passed its quality gates.',
+    from: GATE,
+  },
+  gateCheckPassed: {
+    name: 'ml_gate_check_passed',
+    type: 'gauge',
+    unit: '1 passed, 0 not',
+    labels: [...OF_A_VERSION, 'check'],
+    help: 'Whether one check of the quality gates passed.',
+    from: GATE,
+  },
+  versionInfo: {
+    name: 'ml_model_version_info',
+    type: 'gauge',
+    unit: 'always 1',
+    labels: [...OF_A_VERSION, 'role'],
+    help: 'Which version is stable and which is candidate now; set at every transition, joined with group_left.',
+    from: GATE,
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+/** Prometheus job names: one per pushing writer, so that no writer erases another's group in the Pushgateway. */
+export const PUSH_JOBS = { driftChecker: 'drift-checker', gateEvaluator: 'gate-evaluator' } as const;
+
+/** The labels of a push, in the order of the grouping key in the Pushgateway's path. */
+export const PUSH_GROUPING_LABELS = ['job', 'namespace', 'model'] as const;

@@ -1,0 +1,4 @@
+export * from './model';
+export * from './platform';
+export * from './training';
+export * from './validation';

@@ -1,0 +1,205 @@
+import { k8s } from 'cdk8s-plus-29';
+import { Construct } from 'constructs';
+import { type Model } from '../model/model';
+import { dnsLabelProblem } from '../validation/names';
+import { Problems } from '../validation/problems';
+import { objectStoreUriProblem } from '../validation/uri';
+import { type ContainerImages } from './container-images';
+import { type ContainerResources } from './container-resources';
+import { type GpuDevicePlugin, GpuDevicePluginDaemonSet } from './gpu-device-plugin';
+import { type Mlflow } from './mlflow';
+import { MlflowServer } from './mlflow-server';
+import { Monitoring } from './monitoring';
+import { checkLimits, NamespaceLimits, type NamespaceQuota } from './namespace-limits';
+import { checkNetwork, NetworkPolicies, type NetworkOptions } from './network-policies';
+import { objectMetadata } from './object-metadata';
+import { Pushgateway, PushgatewayServer } from './pushgateway';
+import { type SecretReference } from './secret-reference';
+import { WorkflowExecutor } from './workflow-executor';
+
+/** What the platform of a namespace consists of. */
+export interface MlModelPlatformProps {
+  /** Namespace of the platform and of its models. */
+  readonly namespace: string;
+
+  /** Where the two containers of the loop come from. */
+  readonly images: ContainerImages;
+
+  /** The tracking server and model registry. */
+  readonly mlflow: Mlflow;
+
+  /**
+   * Whether the namespace is rendered, with the labels of the Pod Security profile.
+   *
+   * @default true
+   */
+  readonly createNamespace?: boolean;
+
+  /**
+   * Folder in the object store under which artifacts of registered versions are kept for serving, one folder a model,
+   * for example `s3://acme-models`.
+   *
+   * @default - every pipeline names its own
+   */
+  readonly modelStore?: string;
+
+  /**
+   * Where short-lived jobs push their metrics.
+   *
+   * @default Pushgateway.managed()
+   */
+  readonly pushgateway?: Pushgateway;
+
+  /**
+   * How the platform is watched.
+   *
+   * @default Monitoring.kubePrometheusStack()
+   */
+  readonly monitoring?: Monitoring;
+
+  /**
+   * Who tells Kubernetes of the nodes' GPUs.
+   *
+   * @default GpuDevicePlugin.providedByNodes()
+   */
+  readonly gpu?: GpuDevicePlugin;
+
+  /**
+   * Addresses outside the namespace that the loop's pods may reach.
+   *
+   * @default - any address, on the ports that the loop needs
+   */
+  readonly network?: NetworkOptions;
+
+  /**
+   * What all pods of the namespace together may ask for.
+   *
+   * @default - no quota
+   */
+  readonly quota?: NamespaceQuota;
+
+  /**
+   * What containers get that ask for nothing.
+   *
+   * @default - nothing
+   */
+  readonly containerDefaults?: ContainerResources;
+}
+
+/**
+ * What a namespace of models needs once: the namespace itself, tracking and registry, a Pushgateway, the GPU device
+ * plugin, the account of Argo's executor, network policies and limits.
+ *
+ * Operators (Argo Workflows, KServe, the Prometheus operator) are not installed by it.
+ */
+export class MlModelPlatform extends Construct {
+  /** Namespace of the platform and of its models. */
+  public readonly namespace: string;
+  /** Where the two containers of the loop come from. */
+  public readonly images: ContainerImages;
+  /** How the platform is watched. */
+  public readonly monitoring: Monitoring;
+  /** Base address of the tracking server and model registry. */
+  public readonly mlflowTrackingUri: string;
+  /** Bearer token of the tracking server, where it wants one. */
+  public readonly mlflowToken?: SecretReference;
+  /** Base address of the Pushgateway. */
+  public readonly pushgatewayUrl: string;
+  /** Folder in the object store for artifacts of registered versions, if one is given for all. */
+  public readonly modelStore?: string;
+
+  /** @internal */
+  public readonly _executor: WorkflowExecutor;
+  /** @internal */
+  public readonly _network: NetworkPolicies;
+
+  private readonly schemas = new Map<string, string>();
+
+  /** @throws ValidationError listing everything that is wrong. */
+  constructor(scope: Construct, id: string, props: MlModelPlatformProps) {
+    super(scope, id);
+    this.check(props);
+    this.namespace = props.namespace;
+    this.images = props.images;
+    this.modelStore = props.modelStore;
+    this.monitoring = props.monitoring ?? Monitoring.kubePrometheusStack();
+
+    const { namespace, monitoring } = this;
+    if (props.createNamespace ?? true) this.renderNamespace();
+
+    const server = props.mlflow._server;
+    const mlflow = server && new MlflowServer(this, 'Mlflow', { namespace, monitoring, config: server });
+    this.mlflowTrackingUri = mlflow?.url ?? props.mlflow._existing?.url ?? '';
+    this.mlflowToken = props.mlflow._token;
+
+    const pushgateway = props.pushgateway ?? Pushgateway.managed();
+    const image = pushgateway._image;
+    const pushServer = image && new PushgatewayServer(this, 'Pushgateway', { namespace, monitoring, image });
+    this.pushgatewayUrl = (pushServer || pushgateway._existing)?.url ?? '';
+
+    if (props.gpu?._daemonSet) new GpuDevicePluginDaemonSet(this, 'GpuDevicePlugin', props.gpu._daemonSet);
+    this._executor = new WorkflowExecutor(this, 'WorkflowExecutor', namespace);
+    this._network = new NetworkPolicies(this, 'Network', {
+      namespace,
+      options: props.network ?? {},
+      monitoringNamespace: monitoring.namespace,
+      existingMlflow: props.mlflow._existing,
+      existingPushgateway: pushgateway._existing,
+      databasePort: server && 'uri' in server.database ? server.database.port : undefined,
+    });
+    if (props.quota ?? props.containerDefaults) {
+      new NamespaceLimits(this, 'Limits', namespace, props.quota, props.containerDefaults);
+    }
+  }
+
+  /**
+   * The ConfigMap with the model's schema file, rendered once however many constructs read it.
+   *
+   * @returns the name of the ConfigMap
+   * @throws ValidationError when another model of the same name was added before.
+   */
+  public addModel(model: Model): string {
+    const content = model.toSchemaJson();
+    const before = this.schemas.get(model.name);
+    if (before !== undefined && before !== content) {
+      const problems = Problems.of(this);
+      problems.addText(`two different models are named '${model.name}': pass the same Model object to every construct`);
+      problems.throwIfAny();
+    }
+    const name = model.objectName('schema');
+    if (before === undefined) {
+      this.schemas.set(model.name, content);
+      new k8s.KubeConfigMap(this, `Schema-${model.name}`, {
+        metadata: objectMetadata({ name, namespace: this.namespace, app: 'model-schema', model: model.name }),
+        data: { 'schema.json': content },
+      });
+    }
+    return name;
+  }
+
+  private renderNamespace(): void {
+    const level = 'restricted';
+    new k8s.KubeNamespace(this, 'Namespace', {
+      metadata: objectMetadata({
+        name: this.namespace,
+        app: 'mlops',
+        labels: {
+          'pod-security.kubernetes.io/enforce': level,
+          'pod-security.kubernetes.io/audit': level,
+          'pod-security.kubernetes.io/warn': level,
+        },
+      }),
+    });
+  }
+
+  private check(props: MlModelPlatformProps): void {
+    const problems = Problems.of(this);
+    problems.check('namespace', props.namespace, dnsLabelProblem(props.namespace));
+    if (props.modelStore !== undefined) {
+      problems.check('modelStore', props.modelStore, objectStoreUriProblem(props.modelStore));
+    }
+    checkNetwork(props.network ?? {}, problems);
+    checkLimits(props.quota, props.containerDefaults, problems);
+    problems.throwIfAny();
+  }
+}

@@ -1,0 +1,146 @@
+import { type k8s } from 'cdk8s-plus-29';
+import { dnsLabelProblem, labelKeyProblem, labelValueProblem } from '../validation/names';
+import { Problems } from '../validation/problems';
+import { bytesProblem, cpuProblem } from '../validation/quantity';
+
+/** The extended resource that NVIDIA's device plugin advertises for whole GPUs. */
+export const NVIDIA_GPU = 'nvidia.com/gpu';
+
+/** The node label by which GPU nodes are known to the device plugin. */
+export const GPU_PRESENT_LABEL = 'nvidia.com/gpu.present';
+
+/** The node label that names the pool. */
+export const NODE_POOL_LABEL = 'cdk8s-mlops.dev/node-pool';
+
+/** A taint that keeps other pods off the nodes of a pool. */
+export interface NodeTaint {
+  readonly key: string;
+  /**
+   * Value of the taint.
+   *
+   * @default - no value
+   */
+  readonly value?: string;
+  readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+}
+
+/** What every pool of nodes may say of itself. */
+export interface NodePoolOptions {
+  /**
+   * Labels of the nodes; pods select on all of them.
+   *
+   * @default - the pool's name under `cdk8s-mlops.dev/node-pool`
+   */
+  readonly labels?: { readonly [key: string]: string };
+
+  /**
+   * Taints of the nodes beside those of the pool's kind; pods tolerate all of them.
+   *
+   * @default - none
+   */
+  readonly taints?: readonly NodeTaint[];
+
+  /**
+   * Whether nodes may be reclaimed at any time.
+   *
+   * @default false
+   */
+  readonly spot?: boolean;
+
+  /**
+   * CPU that one node has for pods.
+   *
+   * @default - not known: requests are not compared with it
+   */
+  readonly cpu?: string;
+
+  /**
+   * Memory that one node has for pods.
+   *
+   * @default - not known: requests are not compared with it
+   */
+  readonly memory?: string;
+}
+
+/** A pool of nodes with GPUs. */
+export interface GpuNodePoolOptions extends NodePoolOptions {
+  /** GPUs of one node: a pod cannot ask for more. */
+  readonly gpusPerNode: number;
+}
+
+/**
+ * A pool of nodes as pods see it: one object that gives selector, tolerations and limits together, so that they cannot
+ * disagree. Immutable data; the pool itself is made by the cloud half, by Karpenter, or by someone else.
+ */
+export class NodePool {
+  /**
+   * A pool of nodes with NVIDIA GPUs, tainted `nvidia.com/gpu:NoSchedule` as is the custom on all clouds.
+   *
+   * @throws ValidationError listing everything that is wrong.
+   */
+  public static gpu(name: string, options: GpuNodePoolOptions): NodePool {
+    const taints: NodeTaint[] = [{ key: NVIDIA_GPU, value: 'present', effect: 'NoSchedule' }];
+    return new NodePool(name, options, options.gpusPerNode, [...taints, ...(options.taints ?? [])]);
+  }
+
+  /**
+   * A pool of nodes without GPUs.
+   *
+   * @throws ValidationError listing everything that is wrong.
+   */
+  public static cpu(name: string, options: NodePoolOptions = {}): NodePool {
+    return new NodePool(name, options, 0, [...(options.taints ?? [])]);
+  }
+
+  /** Whether nodes may be reclaimed at any time. */
+  public readonly spot: boolean;
+  /** CPU that one node has for pods, if known. */
+  public readonly cpu?: string;
+  /** Memory that one node has for pods, if known. */
+  public readonly memory?: string;
+  /** Labels of the nodes. */
+  public readonly labels: { readonly [key: string]: string };
+
+  private constructor(
+    /** Name of the pool. */
+    public readonly name: string,
+    options: NodePoolOptions,
+    /** GPUs of one node; 0 for a pool without. */
+    public readonly gpusPerNode: number,
+    /** Taints of the nodes. */
+    public readonly taints: readonly NodeTaint[],
+  ) {
+    this.spot = options.spot ?? false;
+    this.cpu = options.cpu;
+    this.memory = options.memory;
+    this.labels = { ...(options.labels ?? { [NODE_POOL_LABEL]: name }) };
+    this.check(options);
+  }
+
+  private check(options: NodePoolOptions): void {
+    const problems = new Problems(`NodePool '${this.name}'`);
+    problems.check('name', this.name, dnsLabelProblem(this.name));
+    if ('gpusPerNode' in options && !(Number.isInteger(this.gpusPerNode) && this.gpusPerNode > 0)) {
+      problems.add('gpusPerNode', this.gpusPerNode, 'must be a whole number from 1 on');
+    }
+    if (Object.keys(this.labels).length === 0) {
+      problems.add('labels', this.labels, 'must not be empty: pods could not be kept to the pool');
+    }
+    for (const [key, value] of Object.entries(this.labels)) {
+      problems.check('labels', key, labelKeyProblem(key));
+      problems.check(`labels.${key}`, value, labelValueProblem(value));
+    }
+    for (const { key, value } of this.taints) {
+      problems.check('taints', key, labelKeyProblem(key));
+      if (value !== undefined) problems.check(`taints.${key}`, value, labelValueProblem(value));
+    }
+    if (this.cpu !== undefined) problems.check('cpu', this.cpu, cpuProblem(this.cpu));
+    if (this.memory !== undefined) problems.check('memory', this.memory, bytesProblem(this.memory));
+    problems.throwIfAny();
+  }
+
+  /** What lets a pod onto the tainted nodes. @internal */
+  public get _tolerations(): k8s.Toleration[] {
+    return this.taints.map(({ key, effect }) => ({ key, operator: 'Exists', effect }));
+  }
+}

@@ -1,0 +1,43 @@
+import { type ApiObjectMetadata } from 'cdk8s';
+import { LABELS } from '../contract';
+
+/** What names and labels one object. */
+export interface ObjectIdentity {
+  readonly name: string;
+  readonly namespace?: string;
+  /** What the object is part of, for example `mlflow`: the value of `app.kubernetes.io/name`. */
+  readonly app: string;
+  /** What it does in the loop. */
+  readonly component?: string;
+  /** The model it belongs to. */
+  readonly model?: string;
+  /** Further labels; where a key is one of ours, ours wins, because selectors rely on it. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** The labels by which pods are selected: they never change over the life of a workload. */
+export function selectorLabels(app: string, model?: string): Record<string, string> {
+  return { [LABELS.name]: app, ...(model === undefined ? {} : { [LABELS.model]: model }) };
+}
+
+/** Every label of an object of ours. */
+export function objectLabels(identity: Omit<ObjectIdentity, 'name' | 'namespace'>): Record<string, string> {
+  return {
+    ...identity.labels,
+    ...selectorLabels(identity.app, identity.model),
+    ...(identity.component === undefined ? {} : { [LABELS.component]: identity.component }),
+    [LABELS.partOf]: 'cdk8s-mlops',
+    [LABELS.managedBy]: 'cdk8s',
+  };
+}
+
+/** Metadata of an object of ours. */
+export function objectMetadata(identity: ObjectIdentity): ApiObjectMetadata {
+  return {
+    name: identity.name,
+    namespace: identity.namespace,
+    labels: objectLabels(identity),
+    ...(identity.annotations ? { annotations: { ...identity.annotations } } : {}),
+  };
+}

@@ -1,0 +1,188 @@
+import { type k8s } from 'cdk8s-plus-29';
+import { Construct } from 'constructs';
+import { stringify } from 'yaml';
+import {
+  CONTAINER_USER,
+  DEFAULT_OUTPUT_DIR,
+  LABELS,
+  OUTPUT_FILES,
+  RUN_REASONS,
+  STEP_ENVIRONMENT,
+  TRAINING_PARAMETERS,
+} from '../contract';
+import {
+  type ArgoDagTask,
+  type ArgoRetryStrategy,
+  type ArgoTemplate,
+  CronWorkflow,
+  WorkflowTemplate,
+} from '../crds/argo-workflows';
+import { objectLabels, objectMetadata } from '../platform/object-metadata';
+import { restrictedPod } from '../platform/pod-security';
+import { type RunStep, workspaceClaim } from './run-step';
+import { stepRetries, stepScheduling } from './step-scheduling';
+import { type EngineProps } from './training-engine';
+
+const ENTRYPOINT = 'training';
+const PIPELINE = 'pipeline';
+
+/** How a run names itself and its reason in Argo. @internal */
+export const ARGO_RUN_IDENTITY: readonly k8s.EnvVar[] = [
+  { name: STEP_ENVIRONMENT.runId, value: '{{workflow.name}}' },
+  { name: STEP_ENVIRONMENT.runReason, value: `{{workflow.parameters.${TRAINING_PARAMETERS.reason}}}` },
+];
+
+/**
+ * Retries what was interrupted, never what failed: a lost or deleted pod is an error of the node; a container that was
+ * told to end (SIGTERM, SIGKILL) was evicted, unless it ran out of memory.
+ *
+ * @see https://argo-workflows.readthedocs.io/en/latest/retries/#conditional-retries
+ */
+const INTERRUPTED =
+  'lastRetry.status == "Error" || ' +
+  '(lastRetry.exitCode in ["137", "143"] && not (lastRetry.message contains "OOMKilled"))';
+
+/** Argo's own containers get neither a security context nor resources unless the template patches them. */
+const ARGO_CONTAINER = {
+  // Their root file system stays writable: the executor keeps its scripts and outputs on it.
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
+};
+const POD_SPEC_PATCH = stringify(
+  {
+    initContainers: [{ name: 'init', ...ARGO_CONTAINER }],
+    containers: [{ name: 'wait', ...ARGO_CONTAINER }],
+  },
+  { aliasDuplicateObjects: false },
+);
+
+/**
+ * The pipeline as a WorkflowTemplate, which is the only definition: the CronWorkflow, the drift-checker and the alert
+ * path all run it by reference.
+ *
+ * @internal
+ */
+export class ArgoTraining extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: EngineProps,
+  ) {
+    super(scope, id);
+    const { name, namespace, model, schedule, timeZone } = props;
+    const labels = objectLabels({ app: 'training', component: props.component, model });
+    const metadata = objectMetadata({ name, namespace, app: 'training', component: props.component, model });
+    const claim = workspaceClaim(props.workspace);
+
+    new WorkflowTemplate(this, 'Resource', {
+      metadata,
+      spec: {
+        entrypoint: ENTRYPOINT,
+        serviceAccountName: props.serviceAccount,
+        arguments: {
+          parameters: [
+            {
+              name: TRAINING_PARAMETERS.reason,
+              value: RUN_REASONS.manual,
+              description: 'why the run was started',
+            },
+          ],
+        },
+        activeDeadlineSeconds: props.deadlineSeconds,
+        ttlStrategy: { secondsAfterCompletion: props.keepSeconds },
+        podGC: { strategy: 'OnPodSuccess', deleteDelayDuration: '10m' },
+        podMetadata: { labels },
+        workflowMetadata: { labels },
+        securityContext: restrictedPod(CONTAINER_USER),
+        imagePullSecrets: props.imagePullSecrets?.map((secret) => ({ name: secret })),
+        synchronization: { mutexes: [{ name }] },
+        ...(claim && {
+          volumeClaimTemplates: [{ metadata: { name: claim.name }, spec: claim.spec }],
+          volumeClaimGC: { strategy: 'OnWorkflowCompletion' },
+        }),
+        templates: this.templates(),
+      },
+    });
+    new CronWorkflow(this, 'Schedule', {
+      metadata,
+      spec: {
+        schedules: [schedule],
+        timezone: timeZone,
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: props.startingDeadlineSeconds,
+        successfulJobsHistoryLimit: 3,
+        failedJobsHistoryLimit: 3,
+        workflowMetadata: { labels },
+        workflowSpec: {
+          workflowTemplateRef: { name },
+          arguments: { parameters: [{ name: TRAINING_PARAMETERS.reason, value: RUN_REASONS.schedule }] },
+        },
+      },
+    });
+  }
+
+  private templates(): ArgoTemplate[] {
+    const { admit, steps } = this.props;
+    const judges = new Set(steps.filter((step) => step.judges).map(({ name }) => name));
+    return [
+      {
+        name: ENTRYPOINT,
+        steps: [
+          [{ name: admit.name, template: admit.name }],
+          [{ name: PIPELINE, template: PIPELINE, when: passed('steps', admit.name) }],
+        ],
+      },
+      { name: PIPELINE, dag: { tasks: steps.map((step) => dagTask(step, judges)) } },
+      { ...this.template(admit), serviceAccountName: this.props.admitServiceAccount },
+      ...steps.map((step) => this.template(step)),
+    ];
+  }
+
+  private template(step: RunStep): ArgoTemplate {
+    const user = step.user?.user;
+    return {
+      name: step.name,
+      metadata: { labels: { [LABELS.step]: step.name } },
+      volumes: step.volumes,
+      podSpecPatch: POD_SPEC_PATCH,
+      ...stepScheduling(step.user),
+      ...(user === undefined ? {} : { securityContext: restrictedPod(user) }),
+      retryStrategy: retryStrategy(stepRetries(step.user)),
+      activeDeadlineSeconds: step.user?.timeout?.toSeconds(),
+      container: { ...step.container, name: 'main' },
+      ...(step.judges ? { outputs: { parameters: [PASSED] } } : {}),
+    };
+  }
+}
+
+const PASSED = {
+  name: OUTPUT_FILES.passed,
+  // A container that wrote no answer did not say yes.
+  valueFrom: { path: `${DEFAULT_OUTPUT_DIR}/${OUTPUT_FILES.passed}`, default: 'false' },
+};
+
+function passed(kind: 'steps' | 'tasks', name: string): string {
+  return `"{{${kind}.${name}.outputs.parameters.${OUTPUT_FILES.passed}}}" == "true"`;
+}
+
+function dagTask({ name, after }: RunStep, judges: ReadonlySet<string>): ArgoDagTask {
+  const conditions = after.filter((step) => judges.has(step)).map((step) => passed('tasks', step));
+  return {
+    name,
+    template: name,
+    // `.Succeeded` and not the plain name, which also holds for a step that was skipped after a "no".
+    depends: after.length > 0 ? after.map((step) => `${step}.Succeeded`).join(' && ') : undefined,
+    when: conditions.length > 0 ? conditions.join(' && ') : undefined,
+  };
+}
+
+function retryStrategy(limit: number): ArgoRetryStrategy | undefined {
+  if (limit === 0) return undefined;
+  return {
+    limit: String(limit),
+    retryPolicy: 'Always',
+    expression: INTERRUPTED,
+    // No maxDuration: it counts from the first start, and would forbid to retry a training that ran for hours.
+    backoff: { duration: '1m' },
+  };
+}

@@ -1,0 +1,115 @@
+import { Duration } from 'cdk8s';
+import { type MlModelPlatform } from '../platform/ml-model-platform';
+import { cronProblem, timeZoneProblem } from '../validation/cron';
+import { dnsSubdomainProblem } from '../validation/names';
+import { type Problems } from '../validation/problems';
+import { objectStoreUriProblem } from '../validation/uri';
+import { RESERVED_STEP_NAMES } from './order-steps';
+import { checkStep, checkStepName, type ExtraStep, type PipelineStep, type TrainingSteps } from './pipeline-step';
+import { type TrainingEngine } from './training-engine';
+
+/** The props of a pipeline that can be wrong by themselves. */
+export interface PipelineSettings {
+  readonly platform: MlModelPlatform;
+  readonly engine: TrainingEngine;
+  readonly schedule: string;
+  readonly timeZone?: string;
+  readonly steps: TrainingSteps;
+  readonly extraSteps?: readonly ExtraStep[];
+  readonly trainingDataUri?: string;
+  readonly modelStore?: string;
+  readonly gitCommit?: string;
+  readonly deadline?: Duration;
+  readonly startingDeadline?: Duration;
+  readonly keepRuns?: Duration;
+  readonly cooldown?: Duration;
+  readonly maxRunsPerDay?: number;
+  readonly imagePullSecrets?: readonly string[];
+}
+
+/** Reports everything that is wrong with the props of a pipeline. */
+export function checkPipeline(props: PipelineSettings, problems: Problems): void {
+  const { schedule, timeZone, gitCommit, maxRunsPerDay } = props;
+  problems.check('schedule', schedule, cronProblem(schedule));
+  if (timeZone !== undefined) problems.check('timeZone', timeZone, timeZoneProblem(timeZone));
+  if (gitCommit !== undefined && !/^[0-9a-f]{7,64}$/.test(gitCommit)) {
+    problems.add('gitCommit', gitCommit, 'must be the hash of a commit');
+  }
+  if (maxRunsPerDay !== undefined && !(Number.isInteger(maxRunsPerDay) && maxRunsPerDay >= 1)) {
+    problems.add('maxRunsPerDay', maxRunsPerDay, "must be a whole number from 1 on; to stop all runs use 'paused'");
+  }
+  for (const name of props.imagePullSecrets ?? []) {
+    problems.check('imagePullSecrets', name, dnsSubdomainProblem(name));
+  }
+  checkAddresses(props, problems);
+  checkDurations(props, problems);
+  checkSteps(props, problems);
+}
+
+function checkAddresses(props: PipelineSettings, problems: Problems): void {
+  const { modelStore, trainingDataUri, steps, platform } = props;
+  if (modelStore !== undefined) problems.check('modelStore', modelStore, objectStoreUriProblem(modelStore));
+  if (modelStore === undefined && platform.modelStore === undefined) {
+    problems.addText("'modelStore' must be given, here or on the platform: registered versions are served from it");
+  }
+  if (trainingDataUri !== undefined) {
+    problems.check('trainingDataUri', trainingDataUri, objectStoreUriProblem(trainingDataUri));
+  }
+  if (!steps.extract && trainingDataUri === undefined) {
+    problems.addText(
+      "'trainingDataUri' must be given where there is no extract step: the data is validated and profiled",
+    );
+  }
+  if (steps.extract && trainingDataUri !== undefined) {
+    problems.add('trainingDataUri', trainingDataUri, 'has no effect: the extract step brings the data; leave one out');
+  }
+}
+
+function checkDurations(props: PipelineSettings, problems: Problems): void {
+  const { deadline, startingDeadline, keepRuns = Duration.days(7), cooldown = Duration.hours(6) } = props;
+  for (const [name, duration] of Object.entries({ deadline, startingDeadline })) {
+    if (duration && duration.toSeconds({ integral: false }) < 60) {
+      problems.add(name, duration.toHumanString(), 'must be at least a minute');
+    }
+  }
+  const kept = keepRuns.toSeconds({ integral: false });
+  if (kept < Math.max(cooldown.toSeconds({ integral: false }), Duration.days(1).toSeconds())) {
+    const rule = `must be at least a day and the cooldown (${cooldown.toHumanString()})`;
+    problems.add(
+      'keepRuns',
+      keepRuns.toHumanString(),
+      `${rule}: cooldown and daily limit count the runs that are kept`,
+    );
+  }
+}
+
+function checkSteps({ steps, extraSteps = [], engine }: PipelineSettings, problems: Problems): void {
+  const named = Object.entries(steps) as [string, PipelineStep | undefined][];
+  for (const [name, step] of named) if (step) checkStep(`steps.${name}`, step, problems);
+  const taken = new Set(RESERVED_STEP_NAMES);
+  for (const step of extraSteps) {
+    checkStepName(step.name, taken, problems);
+    taken.add(step.name);
+    checkStep(`extraSteps.${step.name}`, step, problems);
+  }
+  if (engine.name === 'cronjob') checkOnePod([...named.map(([, step]) => step), ...extraSteps], problems);
+}
+
+/** In one pod there is one node: two pools, or two values of a label, cannot both be had. */
+function checkOnePod(steps: readonly (PipelineStep | undefined)[], problems: Problems): void {
+  const selected = new Map<string, string>();
+  for (const step of steps) {
+    for (const [label, value] of Object.entries({ ...step?.pool?.labels, ...step?.nodeSelector })) {
+      const other = selected.get(label) ?? value;
+      if (other !== value) {
+        const both = `'${label}' is asked to be both '${other}' and '${value}'`;
+        problems.addText(`'steps' run in one pod on TrainingEngine.cronJob() and need one pool: ${both}`);
+      }
+      selected.set(label, other);
+    }
+    if (step?.timeout) {
+      const rule = 'cannot be kept by TrainingEngine.cronJob(), whose steps share a pod: set the deadline of the run';
+      problems.add('timeout', step.timeout.toHumanString(), rule);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { type RunStep } from './run-step';
+import { type Workspace } from './workspace';
+
+/** What runs the steps. Immutable data. */
+export class TrainingEngine {
+  /**
+   * Argo Workflows 3.6 or later: a WorkflowTemplate as the only definition, a CronWorkflow that runs it, one pod a step.
+   */
+  public static argo(): TrainingEngine {
+    return new TrainingEngine('argo');
+  }
+
+  /** A plain Kubernetes CronJob, for clusters without Argo: all steps in order in one pod. */
+  public static cronJob(): TrainingEngine {
+    return new TrainingEngine('cronjob');
+  }
+
+  private constructor(
+    /** How the containers of the loop are told which engine it is. */
+    public readonly name: 'argo' | 'cronjob',
+  ) {}
+}
+
+/** What an engine renders a pipeline from. @internal */
+export interface EngineProps {
+  /** Name of the pipeline's objects. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly model: string;
+  readonly component: string;
+  readonly schedule: string;
+  readonly timeZone: string;
+  readonly startingDeadlineSeconds: number;
+  readonly deadlineSeconds: number;
+  readonly keepSeconds: number;
+  readonly serviceAccount: string;
+  /** Account of the step that reads the recent runs. */
+  readonly admitServiceAccount: string;
+  readonly imagePullSecrets?: readonly string[];
+  readonly workspace: Workspace;
+  /** The step that decides whether a run may go on. */
+  readonly admit: RunStep;
+  /** The other steps, in an order in which each comes after those it waits for. */
+  readonly steps: readonly RunStep[];
+}
