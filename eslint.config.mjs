@@ -28,10 +28,7 @@ export default tseslint.config(
     },
     plugins: { 'import-x': importX },
     rules: {
-      '@typescript-eslint/member-ordering': [
-        'error',
-        { default: ['static-method', 'field', 'constructor', 'method'] },
-      ],
+      '@typescript-eslint/member-ordering': ['error', { default: ['static-method', 'field', 'constructor', 'method'] }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],

@@ -13,9 +13,14 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** The known word that `word` was most likely meant to be, if any is near enough (a third of its length). */
+/**
+ * The known word that `word` was most likely meant to be, if any is near enough: it begins the other, or takes edits of at
+ * most a third of its length.
+ */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const lower = word.toLowerCase();
+  const begins = known.find((candidate) => candidate.length > 2 && lower.startsWith(candidate.toLowerCase()));
+  if (begins !== undefined) return begins;
   const ranked = known.map((candidate) => ({ candidate, edits: distance(lower, candidate.toLowerCase()) }));
   const best = ranked.sort((a, b) => a.edits - b.edits)[0];
   return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from 'yaml';
 import { checkGateFile, type GateFile, type GateFileProblem } from '../contract';
-import { shown, ValidationError } from '../validation/problems';
+import { ValidationError } from '../validation/problems';
 
 /**
  * The quality thresholds that a candidate must meet before it may be registered and rolled out: the content of a gate
@@ -74,7 +74,6 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : shown(cause);
-    throw new ValidationError('QualityGates', [`file '${path}' cannot be read: ${reason}`]);
+    throw new ValidationError('QualityGates', [`file '${path}' cannot be read: ${(cause as Error).message}`]);
   }
 }

@@ -41,10 +41,12 @@ const WORKSPACE = 'workspace';
 export function userStep(context: RunContext, name: string, step: PipelineStep, after: readonly string[]): RunStep {
   const { gpu, sharedMemory, resources = DEFAULT_STEP_RESOURCES } = step;
   const extended = gpu ? { [gpu.resourceName]: String(gpu.count) } : {};
+  // Most images' home is not writable for the user that runs here.
+  const plain = { HOME: '/tmp', ...step.env };
   const env = [
     ...environment(context),
     { name: STEP_ENVIRONMENT.checkpointUri, value: step.checkpointUri ?? checkpoints(name) },
-    ...Object.entries(step.env ?? {}).map(([key, value]) => ({ name: key, value })),
+    ...Object.entries(plain).map(([key, value]) => ({ name: key, value })),
     ...Object.entries(step.secrets ?? {}).map(([key, reference]) => reference._toEnvVar(key)),
   ];
   const shm = sharedMemory === undefined ? [] : [{ name: SHARED_MEMORY, mountPath: '/dev/shm' }];
@@ -116,8 +118,6 @@ function environment(context: RunContext): k8s.EnvVar[] {
     [names.outputDir]: DEFAULT_OUTPUT_DIR,
     [names.mlflowTrackingUri]: platform.mlflowTrackingUri,
     [names.pushgatewayUrl]: platform.pushgatewayUrl,
-    // Most images' home is not writable for the user that runs here.
-    HOME: '/tmp',
   };
   const token = platform.mlflowToken ? [platform.mlflowToken._toEnvVar(names.mlflowTrackingToken)] : [];
   return [...context.identity, ...Object.entries(values).map(([name, value]) => ({ name, value })), ...token];
