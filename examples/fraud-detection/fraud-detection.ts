@@ -1,4 +1,5 @@
 import { type App, Chart } from 'cdk8s';
+import { fraudDetector } from './model';
 import {
   type ContainerImages,
   GpuDevicePlugin,
@@ -11,7 +12,6 @@ import {
   TrainingPipeline,
   Workspace,
 } from 'cdk8s-mlops';
-import { fraudDetector } from './model';
 
 /** Settings that differ from one installation to the next. */
 export interface FraudDetectionConfig {

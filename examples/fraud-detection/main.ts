@@ -1,6 +1,6 @@
 import { App } from 'cdk8s';
-import { ContainerImages } from 'cdk8s-mlops';
 import { fraudDetection } from './fraud-detection';
+import { ContainerImages } from 'cdk8s-mlops';
 
 const app = new App({ outdir: process.env.CDK8S_OUTDIR ?? 'dist/k8s', outputFileExtension: '.yaml' });
 

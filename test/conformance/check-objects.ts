@@ -74,7 +74,7 @@ function inString(text: string, path: string, key: string, store: SchemaStore, t
   if (!/^\s*("?apiVersion"?:|\{\s*"apiVersion")/m.test(text)) return [];
   let documents: unknown[];
   try {
-    documents = loadAll(text) as unknown[];
+    documents = loadAll(text);
   } catch (error) {
     return [{ object: `${title}${path}`, schemas: [], problems: [`is no YAML: ${String(error)}`] }];
   }

@@ -68,7 +68,7 @@ function check(paths: readonly string[], { schemas, quiet }: Options): { objects
   let [objects, failed] = [0, 0];
   for (const path of paths) {
     for (const file of manifestFiles(path)) {
-      for (const document of loadAll(readFileSync(file, 'utf8')) as unknown[]) {
+      for (const document of loadAll(readFileSync(file, 'utf8'))) {
         if (document === null || document === undefined) continue;
         const reports = isManifest(document)
           ? checkObject(document, store)

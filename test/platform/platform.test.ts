@@ -1,16 +1,5 @@
 import { Chart, Testing } from 'cdk8s';
 import {
-  ContainerImages,
-  GpuDevicePlugin,
-  MigStrategy,
-  Mlflow,
-  MlModelPlatform,
-  type MlModelPlatformProps,
-  Monitoring,
-  Pushgateway,
-  SecretReference,
-} from 'cdk8s-mlops';
-import {
   find,
   identities,
   IMAGES,
@@ -21,6 +10,17 @@ import {
   rendered,
   type Rendered,
 } from '../support/synth';
+import {
+  ContainerImages,
+  GpuDevicePlugin,
+  MigStrategy,
+  Mlflow,
+  type MlModelPlatform,
+  type MlModelPlatformProps,
+  Monitoring,
+  Pushgateway,
+  SecretReference,
+} from 'cdk8s-mlops';
 
 function synth(props: Partial<MlModelPlatformProps> = {}): Rendered[] {
   const chart = newChart();

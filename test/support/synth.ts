@@ -1,7 +1,6 @@
 import { Chart, Testing } from 'cdk8s';
 import { type k8s } from 'cdk8s-plus-29';
-import { ContainerImages, Feature, Mlflow, MlModelPlatform, type MlModelPlatformProps, Model } from 'cdk8s-mlops';
-import { ModelTask, type ModelProps, ValidationError } from 'cdk8s-mlops';
+import { ContainerImages, Feature, Mlflow, MlModelPlatform, type MlModelPlatformProps, Model, ModelTask, type ModelProps, ValidationError } from 'cdk8s-mlops';
 
 /** A rendered object, loosely typed: tests look at what they name. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -14,7 +13,7 @@ export function newChart(): Chart {
 
 /** The objects of a chart as they would be written. */
 export function rendered(chart: Chart): Rendered[] {
-  return Testing.synth(chart) as Rendered[];
+  return Testing.synth(chart);
 }
 
 /** The one object of a kind and name. */

@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readManifests } from './manifests';
+import { summarize } from './summary';
+
+const directory = mkdtempSync(join(tmpdir(), 'mlops-cli-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function write(name: string, files: Readonly<Record<string, string>>): string {
+  const root = join(directory, name);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+const PLATFORM = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: runner, namespace: ml}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: ml}
+rules:
+  - {apiGroups: [""], resources: [configmaps], resourceNames: [loop], verbs: [get, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader, namespace: ml}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: runner, namespace: ml}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: given, namespace: ml}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: runner}]
+`;
+const TRAINING = `
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: t, namespace: ml}
+spec:
+  templates:
+    - container:
+        name: main
+        image: train:1
+        env:
+          - {name: A, valueFrom: {secretKeyRef: {name: db, key: uri}}}
+          - {name: B, valueFrom: {secretKeyRef: {name: rendered, key: x}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: rendered, namespace: ml}
+`;
+
+test('sums up files, images, permissions, secrets and custom resources', () => {
+  const root = write('all', { 'platform.yaml': PLATFORM, 'sub/training.yaml': TRAINING, 'notes.txt': 'no manifest' });
+  const summary = summarize(readManifests(root));
+  expect(summary.files.map(({ path, kinds }) => [path, Object.fromEntries(kinds)])).toEqual([
+    ['platform.yaml', { ServiceAccount: 1, Role: 1, RoleBinding: 2 }],
+    ['sub/training.yaml', { WorkflowTemplate: 1, Secret: 1 }],
+  ]);
+  expect([...summary.images]).toEqual([['train:1', ['WorkflowTemplate ml/t']]]);
+  expect([...summary.permissions]).toEqual([
+    ['ml/runner', ['get, patch configmaps named loop', 'ClusterRole view, which is not part of the manifests']],
+  ]);
+  expect(summary.missingSecrets).toEqual(['ml/db (uri)']);
+  expect(summary.customKinds).toEqual(['WorkflowTemplate (argoproj.io/v1alpha1)']);
+});
+
+describe('command', () => {
+  const root = join(__dirname, '../..');
+  const run = (...args: string[]): { status: number | null; output: string } => {
+    const program = [join(root, 'node_modules/tsx/dist/cli.mjs'), join(__dirname, 'main.ts'), ...args];
+    const { status, stdout, stderr } = spawnSync(process.execPath, program, { cwd: root, encoding: 'utf8' });
+    return { status, output: stdout + stderr };
+  };
+
+  test('prints what comes next', () => {
+    const path = write('next', { 'a.yaml': PLATFORM });
+    const { status, output } = run('summary', path);
+    expect(output).toContain('4 objects in 1 files under');
+    expect(output).toContain(`kubectl apply --server-side -f ${path}`);
+    expect(status).toBe(0);
+  });
+
+  test('teaches its usage', () => {
+    for (const args of [[], ['summary'], ['sumary', directory], ['summary', 'a', 'b']]) {
+      expect(run(...args)).toMatchObject({ status: 2, output: expect.stringContaining('usage: mlops') });
+    }
+  });
+
+  test.each([
+    ['a directory that is not there', '/no/such', 'is not a directory: synthesize first'],
+    ['an empty directory', write('empty', { 'readme.txt': '' }), 'has no manifests'],
+    ['a file that is no YAML', write('broken', { 'a.yaml': 'a: [' }), 'a.yaml: '],
+    ['a document that is no manifest', write('other', { 'a.yaml': 'a: 1' }), 'is it a manifest?'],
+  ])('%s', (_, path, reason) => {
+    expect(run('summary', path)).toMatchObject({ status: 2, output: expect.stringContaining(reason) });
+  });
+});

@@ -1,0 +1,122 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import * as contract from 'cdk8s-mlops/contract';
+import { type CommandSpec, type DerivedName, type MetricSpec } from 'cdk8s-mlops/contract';
+
+/** Writes docs/reference/contract.md from the tables of lib/contract; with `--check` only says whether it is current. */
+const TARGET = join(__dirname, '../docs/reference/contract.md');
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const code = (text: string): string => `\`${text}\``;
+
+function pairs(head: readonly [string, string], entries: Readonly<Record<string, string | number>>): string {
+  return table(
+    head,
+    Object.entries(entries).map(([name, value]) => [name, code(String(value))]),
+  );
+}
+
+function metrics(): string {
+  const rows = (Object.values(contract.METRICS) as MetricSpec[]).map(({ name, type, unit, labels, help, from }) => [
+    ...[code(name), type, unit, labels.map(code).join(' '), help, from],
+  ]);
+  return table(['metric', 'type', 'unit', 'labels', 'meaning', 'from'], rows);
+}
+
+function commands(): string {
+  return (Object.values(contract.COMMANDS) as CommandSpec[])
+    .map(({ app, command, summary, options }) => {
+      const rows = Object.entries(options).map(([option, meaning]) => [code(`--${option}`), meaning]);
+      return `### \`${app} ${command}\`\n\n${summary[0]?.toUpperCase()}${summary.slice(1)}.\n\n${table(['option', 'meaning'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function derivedNames(): string {
+  const rows = (Object.values(contract.DERIVED_NAMES) as DerivedName[]).map(({ suffix, limit, kind }) => [
+    ...[code(`<model>${suffix}`), String(limit), kind],
+  ]);
+  return table(['name', 'longest', 'because of'], rows);
+}
+
+const DOCUMENT = `# Contract
+
+Every name that crosses a process boundary. Generated from \`lib/contract\` by \`npm run docs\`; do not edit.
+
+## Metrics
+
+Drift scores have one direction: 0 is no drift, larger is worse.
+
+${metrics()}
+
+Short-lived jobs push with PUT under the grouping key ${contract.PUSH_GROUPING_LABELS.map(code).join(', ')}.
+
+## Commands of the containers
+
+${commands()}
+
+## Exit codes
+
+${pairs(['meaning', 'code'], contract.EXIT_CODES)}
+
+## Output files
+
+Under \`$OUTPUT_DIR\` (default \`${contract.DEFAULT_OUTPUT_DIR}\`).
+
+${pairs(['answer', 'file'], contract.OUTPUT_FILES)}
+
+## Environment of a training step
+
+${pairs(['what', 'variable'], contract.STEP_ENVIRONMENT)}
+
+## Workspace of a run
+
+${pairs(['what', 'path'], contract.WORKSPACE_PATHS)}
+
+## Prediction log
+
+One row per instance, beside one column per feature; partitions ${contract.PREDICTION_LOG_PARTITIONS.map(code).join(', ')} (UTC).
+
+${pairs(['what', 'column'], contract.PREDICTION_LOG_COLUMNS)}
+
+## MLflow
+
+${pairs(['alias', 'name'], contract.MLFLOW_ALIASES)}
+
+${pairs(['tag', 'name'], contract.MLFLOW_TAGS)}
+
+${pairs(['lifecycle', 'value'], contract.LIFECYCLE)}
+
+The reference profile is the artifact \`${contract.REFERENCE_PROFILE_ARTIFACT}\` of the version's run.
+
+## Kubernetes
+
+Names of a model's objects; a model's name has at most ${contract.MODEL_NAME_MAX_LENGTH} characters because of them.
+
+${derivedNames()}
+
+${pairs(['label', 'key'], contract.LABELS)}
+
+${pairs(['annotation', 'key'], contract.ANNOTATIONS)}
+
+${pairs(['key of the ConfigMap `<model>-loop`', 'name'], contract.LOOP_KEYS)}
+`;
+
+async function main(): Promise<number> {
+  const text = await format(DOCUMENT, { ...(await resolveConfig(TARGET)), parser: 'markdown' });
+  if (!process.argv.includes('--check')) {
+    writeFileSync(TARGET, text);
+    return 0;
+  }
+  if (readFileSync(TARGET, 'utf8') === text) return 0;
+  process.stderr.write('docs/reference/contract.md is not current: run `npm run docs`\n');
+  return 1;
+}
+
+void main().then((code) => (process.exitCode = code));
