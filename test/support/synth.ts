@@ -1,6 +1,16 @@
 import { Chart, Testing } from 'cdk8s';
 import { type k8s } from 'cdk8s-plus-29';
-import { ContainerImages, Feature, Mlflow, MlModelPlatform, type MlModelPlatformProps, Model, ModelTask, type ModelProps, ValidationError } from 'cdk8s-mlops';
+import {
+  ContainerImages,
+  Feature,
+  Mlflow,
+  MlModelPlatform,
+  type MlModelPlatformProps,
+  Model,
+  ModelTask,
+  type ModelProps,
+  ValidationError,
+} from 'cdk8s-mlops';
 
 /** A rendered object, loosely typed: tests look at what they name. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
