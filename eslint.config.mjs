@@ -27,11 +27,13 @@ export default tseslint.config(
       },
     },
     plugins: { 'import-x': importX },
+    // The order of imports must not depend on whether the package has been built.
+    settings: { 'import-x/internal-regex': '^cdk8s-mlops(/|$)' },
     rules: {
       '@typescript-eslint/member-ordering': ['error', { default: ['static-method', 'field', 'constructor', 'method'] }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       'import-x/no-duplicates': 'error',

@@ -38,3 +38,45 @@ export class ServiceMonitor extends ApiObject {
     super(scope, id, { ...ServiceMonitor.GVK, ...props });
   }
 }
+
+export interface PodMonitorProps {
+  readonly metadata: ApiObjectMetadata;
+  readonly spec: {
+    readonly selector: { readonly matchLabels: Record<string, string> };
+    readonly podTargetLabels?: readonly string[];
+    readonly podMetricsEndpoints: readonly ScrapeEndpoint[];
+  };
+}
+
+/** What Prometheus scrapes from pods. */
+export class PodMonitor extends ApiObject {
+  public static readonly GVK: GroupVersionKind = { apiVersion: 'monitoring.coreos.com/v1', kind: 'PodMonitor' };
+
+  constructor(scope: Construct, id: string, props: PodMonitorProps) {
+    super(scope, id, { ...PodMonitor.GVK, ...props });
+  }
+}
+
+export interface PrometheusAlertingRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for: string;
+  readonly labels: Record<string, string>;
+  readonly annotations: Record<string, string>;
+}
+
+export interface PrometheusRuleProps {
+  readonly metadata: ApiObjectMetadata;
+  readonly spec: {
+    readonly groups: readonly { readonly name: string; readonly rules: readonly PrometheusAlertingRule[] }[];
+  };
+}
+
+/** Rules that Prometheus evaluates. */
+export class PrometheusRule extends ApiObject {
+  public static readonly GVK: GroupVersionKind = { apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule' };
+
+  constructor(scope: Construct, id: string, props: PrometheusRuleProps) {
+    super(scope, id, { ...PrometheusRule.GVK, ...props });
+  }
+}

@@ -26,3 +26,9 @@ export {
   Pushgateway,
 } from './pushgateway';
 export * from './secret-reference';
+export {
+  DEFAULT_STORAGE_INITIALIZER_IMAGE,
+  type RestrictedStorageInitializerOptions,
+  StorageInitializer,
+} from './storage-initializer';
+export * from './mlops-app';

@@ -15,6 +15,7 @@ import { checkNetwork, NetworkPolicies, type NetworkOptions } from './network-po
 import { objectMetadata } from './object-metadata';
 import { Pushgateway, PushgatewayServer } from './pushgateway';
 import { type SecretReference } from './secret-reference';
+import { renderStorageContainer, type StorageInitializer } from './storage-initializer';
 import { WorkflowExecutor } from './workflow-executor';
 
 /** What the platform of a namespace consists of. */
@@ -65,6 +66,13 @@ export interface MlModelPlatformProps {
   readonly gpu?: GpuDevicePlugin;
 
   /**
+   * What is done about KServe's storage initializer, which does not meet the Pod Security profile "restricted" as shipped.
+   *
+   * @default - not decided: models on KServe are refused, and the namespace enforces "restricted"
+   */
+  readonly storageInitializer?: StorageInitializer;
+
+  /**
    * Addresses outside the namespace that the loop's pods may reach.
    *
    * @default - any address, on the ports that the loop needs
@@ -108,6 +116,9 @@ export class MlModelPlatform extends Construct {
   /** Folder in the object store for artifacts of registered versions, if one is given for all. */
   public readonly modelStore?: string;
 
+  /** What is done about KServe's storage initializer, if that is decided. */
+  public readonly storageInitializer?: StorageInitializer;
+
   /** @internal */
   public readonly _executor: WorkflowExecutor;
   /** @internal */
@@ -123,9 +134,13 @@ export class MlModelPlatform extends Construct {
     this.images = props.images;
     this.modelStore = props.modelStore;
     this.monitoring = props.monitoring ?? Monitoring.kubePrometheusStack();
+    this.storageInitializer = props.storageInitializer;
 
     const { namespace, monitoring } = this;
     if (props.createNamespace ?? true) this.renderNamespace();
+
+    const storageImage = props.storageInitializer?._image;
+    if (storageImage !== undefined) renderStorageContainer(this, storageImage);
 
     const server = props.mlflow._server;
     const mlflow = server && new MlflowServer(this, 'Mlflow', { namespace, monitoring, config: server });
@@ -179,12 +194,13 @@ export class MlModelPlatform extends Construct {
 
   private renderNamespace(): void {
     const level = 'restricted';
+    const enforce = this.storageInitializer?.enforceable ?? level;
     new k8s.KubeNamespace(this, 'Namespace', {
       metadata: objectMetadata({
         name: this.namespace,
         app: 'mlops',
         labels: {
-          'pod-security.kubernetes.io/enforce': level,
+          'pod-security.kubernetes.io/enforce': enforce,
           'pod-security.kubernetes.io/audit': level,
           'pod-security.kubernetes.io/warn': level,
         },

@@ -1,0 +1,38 @@
+import { ApiObject, type ApiObjectMetadata, type GroupVersionKind } from 'cdk8s';
+import { type Construct } from 'constructs';
+
+/*
+ * Thin L1 of the Gateway API 1.x: only the fields that we render.
+ * https://gateway-api.sigs.k8s.io/reference/spec/
+ */
+
+export interface BackendRef {
+  readonly name: string;
+  readonly port: number;
+  readonly weight: number;
+}
+
+export interface HttpRouteProps {
+  readonly metadata: ApiObjectMetadata;
+  readonly spec: {
+    readonly parentRefs: readonly {
+      readonly name: string;
+      readonly namespace?: string;
+      readonly sectionName?: string;
+    }[];
+    readonly hostnames: readonly string[];
+    readonly rules: readonly {
+      readonly matches: readonly { readonly path: { readonly type: string; readonly value: string } }[];
+      readonly backendRefs: readonly BackendRef[];
+    }[];
+  };
+}
+
+/** Which requests of a Gateway go to which Services. */
+export class HttpRoute extends ApiObject {
+  public static readonly GVK: GroupVersionKind = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' };
+
+  constructor(scope: Construct, id: string, props: HttpRouteProps) {
+    super(scope, id, { ...HttpRoute.GVK, ...props });
+  }
+}
