@@ -1,53 +1,58 @@
 import { type App, Chart } from 'cdk8s';
+import { type FraudDetectionConfig } from './config';
 import { fraudDetector } from './model';
 import {
-  type ContainerImages,
+  DriftAlerting,
+  Exposure,
   GpuDevicePlugin,
   GpuRequest,
   Mlflow,
   MlModelPlatform,
-  NodePool,
+  ModelSource,
   QualityGates,
+  ScaleTarget,
   SecretReference,
+  ServedModel,
+  ServingEngine,
+  ServingRuntime,
+  StorageInitializer,
   TrainingPipeline,
   Workspace,
 } from 'cdk8s-mlops';
 
-/** Settings that differ from one installation to the next. */
-export interface FraudDetectionConfig {
-  /** Namespace of the platform. */
-  readonly namespace: string;
-  /** Registry and tag of the two containers of the loop. */
-  readonly images: ContainerImages;
-  /** Image with the steps of the training code. */
-  readonly trainingImage: string;
-  /** Prefix of the bucket names. */
-  readonly bucketPrefix: string;
-}
-
-/** Adds the platform and the weekly retraining to `app`, one chart and so one file each. */
+/** Adds the whole loop to `app`: platform, serving, retraining and the watch over it, one chart and so one file each. */
 export function fraudDetection(app: App, config: FraudDetectionConfig): void {
-  const { namespace, images, trainingImage, bucketPrefix } = config;
+  const { namespace, images, trainingImage, buckets, gpuPool } = config;
 
   const platform = new MlModelPlatform(new Chart(app, 'platform'), 'platform', {
     namespace,
     images,
-    modelStore: `s3://${bucketPrefix}-models`,
+    modelStore: `s3://${buckets.models}`,
     mlflow: Mlflow.postgres({
       databaseUri: SecretReference.of('mlflow-database', 'uri'),
-      artifactsDestination: `s3://${bucketPrefix}-mlflow/artifacts`,
+      artifactsDestination: `s3://${buckets.mlflow}/artifacts`,
     }),
     gpu: GpuDevicePlugin.daemonSet(),
-    quota: { gpus: 4 },
+    storageInitializer: StorageInitializer.restricted(),
+    quota: { gpus: config.maxGpuNodes },
   });
 
-  const gpuPool = NodePool.gpu('gpu-training', { gpusPerNode: 1, spot: true, cpu: '7', memory: '28Gi' });
+  const serving = new ServedModel(new Chart(app, 'serving'), 'fraud-detector', {
+    platform,
+    model: fraudDetector,
+    source: ModelSource.uri(`s3://${buckets.models}/fraud-detector/v1`),
+    runtime: ServingRuntime.sklearn(),
+    engine: ServingEngine.kserveKnative(),
+    replicas: { min: 1, max: config.maxReplicas, target: ScaleTarget.concurrency(70) },
+    exposure: Exposure.byKserve(),
+    callers: ['checkout'],
+  });
 
-  new TrainingPipeline(new Chart(app, 'training'), 'fraud-detector', {
+  const training = new TrainingPipeline(new Chart(app, 'training'), 'fraud-detector', {
     platform,
     model: fraudDetector,
     schedule: '0 2 * * 0',
-    workspace: Workspace.objectStore(`s3://${bucketPrefix}-training/runs`),
+    workspace: Workspace.objectStore(`s3://${buckets.training}/runs`),
     gates: QualityGates.fromFile(`${__dirname}/gates.yaml`),
     steps: {
       extract: {
@@ -71,6 +76,13 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
         resources: { cpu: '2', memory: '8Gi' },
       },
     },
+    // The warehouse that extract reads.
     egress: [{ cidr: '10.20.0.0/16', ports: [5439] }],
+  });
+
+  new DriftAlerting(new Chart(app, 'monitoring'), 'fraud-detector', {
+    servedModel: serving,
+    retrains: training,
+    predictionLogUri: `s3://${buckets.predictions}/fraud-detector`,
   });
 }

@@ -1,14 +1,18 @@
-import { App } from 'cdk8s';
+import { App as CloudApp } from 'cdktf';
+import { FraudDetectionCloud } from './cloud';
+import { environments } from './config';
 import { fraudDetection } from './fraud-detection';
-import { ContainerImages } from 'cdk8s-mlops';
+import { MlopsApp } from 'cdk8s-mlops';
 
-const app = new App({ outdir: process.env.CDK8S_OUTDIR ?? 'dist/k8s', outputFileExtension: '.yaml' });
+// Manifests: one folder an environment.
+const manifests = process.env.CDK8S_OUTDIR ?? 'dist/k8s';
+for (const config of environments) {
+  const app = new MlopsApp({ outdir: `${manifests}/${config.environment}` });
+  fraudDetection(app, config);
+  app.synth();
+}
 
-fraudDetection(app, {
-  namespace: 'fraud',
-  images: ContainerImages.fromRegistry('registry.acme.example/mlops', { tag: '0.1.0' }),
-  trainingImage: 'registry.acme.example/fraud/training:2026.11.1',
-  bucketPrefix: 'acme-fraud',
-});
-
-app.synth();
+// Terraform: one stack an environment. `cdktf` says by CDKTF_OUTDIR where it wants them.
+const cloud = new CloudApp({ outdir: process.env.CDKTF_OUTDIR ?? 'cdktf.out' });
+for (const config of environments) new FraudDetectionCloud(cloud, config);
+cloud.synth();

@@ -1,1 +1,2 @@
-export {};
+export * from './gpu-node-group';
+export * from './model-bucket';

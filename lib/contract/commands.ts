@@ -54,6 +54,13 @@ export const COMMANDS = {
       output: 'URI of the profile to write',
     },
   },
+  check: {
+    app: 'drift-checker',
+    command: 'check',
+    summary:
+      'compares live data with the reference profile of the champion, reports, and asks for a retraining when due',
+    options: { config: 'path of the configuration file' },
+  },
   evaluate: {
     app: 'gate-evaluator',
     command: 'evaluate',

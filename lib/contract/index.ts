@@ -1,4 +1,5 @@
 export * from './commands';
+export * from './drift-check-file';
 export * from './environment';
 export * from './files';
 export * from './gate-file';

@@ -6,6 +6,7 @@ export {
   type GpuDevicePluginOptions,
   MigStrategy,
 } from './gpu-device-plugin';
+export * from './gpu-request';
 export * from './ml-model-platform';
 export {
   DEFAULT_MLFLOW_IMAGE,

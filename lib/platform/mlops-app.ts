@@ -32,7 +32,8 @@ export class MlopsApp extends App {
 
   /** The charts that the current pass writes. */
   public override get charts(): Chart[] {
-    return super.charts.filter((chart) => chart instanceof BootstrapChart === this.bootstrapping);
+    // Not by `instanceof`: cdk8s answers yes for every kind of chart.
+    return super.charts.filter((chart) => (chart.node.path === BOOTSTRAP) === this.bootstrapping);
   }
 
   /** Writes all manifests. */

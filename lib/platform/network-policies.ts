@@ -75,7 +75,8 @@ const POD_IDENTITY_AGENT = ['169.254.170.23/32', 'fd00:ec2::23/128'];
 /** Where NodeLocal DNSCache answers on every node that has it. */
 const NODE_LOCAL_DNS = '169.254.20.10/32';
 
-function ports(...numbers: number[]): k8s.NetworkPolicyPort[] {
+/** TCP ports of a rule. @internal */
+export function ports(...numbers: number[]): k8s.NetworkPolicyPort[] {
   return numbers.map((port) => ({ port: k8s.IntOrString.fromNumber(port), protocol: 'TCP' }));
 }
 
@@ -88,7 +89,8 @@ function podsOf(component: string): Peer {
   return { podSelector: { matchLabels: { [LABELS.component]: component } } };
 }
 
-function namespaceNamed(name: string): k8s.LabelSelector {
+/** Every pod of a namespace. @internal */
+export function namespaceNamed(name: string): k8s.LabelSelector {
   return { matchLabels: { 'kubernetes.io/metadata.name': name } };
 }
 
@@ -175,12 +177,12 @@ export class NetworkPolicies extends Construct {
   }
 
   private training(): void {
-    this.policy(
-      'training',
-      { [LABELS.component]: COMPONENTS.training },
-      [],
-      [this.toMlflow(), this.toPushgateway(), this.apiServer(), this.objectStore(), this.podIdentity()],
-    );
+    this.policy('training', { [LABELS.component]: COMPONENTS.training }, [], this.jobEgress());
+  }
+
+  /** What a job of the loop may reach: tracking server, Pushgateway, API server, object store, and its identity. */
+  public jobEgress(): Rule[] {
+    return [this.toMlflow(), this.toPushgateway(), this.apiServer(), this.objectStore(), this.podIdentity()];
   }
 
   private toMlflow(): Rule {
@@ -216,7 +218,8 @@ export class NetworkPolicies extends Construct {
     };
   }
 
-  private objectStore(): Rule {
+  /** The way to the object store. */
+  public objectStore(): Rule {
     return { to: addresses(this.props.options.objectStoreCidrs ?? ANYWHERE), ports: ports(443) };
   }
 
@@ -225,7 +228,8 @@ export class NetworkPolicies extends Construct {
     return { to: addresses(apiServerCidrs), ports: ports(...apiServerPorts) };
   }
 
-  private podIdentity(): Rule {
+  /** The way to the agent that hands out cloud identities. */
+  public podIdentity(): Rule {
     return { to: addresses(POD_IDENTITY_AGENT), ports: ports(80) };
   }
 }

@@ -1,6 +1,6 @@
+import { checkPoolFit } from '../platform/pool-fit';
 import { environmentNameProblem, dnsSubdomainProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
-import { quantityValue } from '../validation/quantity';
 import { secretLiteralProblem } from '../validation/secrets';
 import { type ServedModelSpec } from './served-model-spec';
 import { InferenceProtocol, type ServingRuntime } from './serving-runtime';
@@ -39,7 +39,7 @@ export function checkServedModel(spec: ServedModelSpec, runtime: ServingRuntime,
   checkName(spec, runtime, problems);
   checkEngine(spec, problems);
   checkProtocol(spec, runtime, problems);
-  checkPool(spec, problems);
+  checkPoolFit('', spec, problems);
   checkOverrides(spec, problems);
   for (const [name, value] of Object.entries(spec.env)) {
     problems.check('env', name, environmentNameProblem(name));
@@ -112,26 +112,6 @@ function checkProtocol(
   }
   if (batching && engine._deploymentMode && protocol !== InferenceProtocol.V1) {
     problems.add('batching', batching, `works on KServe with protocol v1 only: its agent batches "instances"`);
-  }
-}
-
-function checkPool({ gpu, pool, resources }: ServedModelSpec, problems: Problems): void {
-  if (!pool) return;
-  if (gpu && pool.gpusPerNode === 0) {
-    problems.add('gpu', gpu.count, `cannot be met by the pool '${pool.name}', whose nodes have no GPU`);
-  } else if (gpu && !gpu.resourceName.includes('mig-') && gpu.count > pool.gpusPerNode) {
-    problems.add(
-      'gpu',
-      gpu.count,
-      `is more than the pool '${pool.name}' can give, whose nodes have ${pool.gpusPerNode}`,
-    );
-  }
-  for (const name of ['cpu', 'memory'] as const) {
-    const [asked, given] = [quantityValue(resources[name] ?? ''), quantityValue(pool[name] ?? '')];
-    if (asked !== undefined && given !== undefined && asked > given) {
-      const has = `whose nodes have ${pool[name]}`;
-      problems.add(`resources.${name}`, resources[name], `does not fit the pool '${pool.name}', ${has}`);
-    }
   }
 }
 

@@ -1,10 +1,10 @@
 import { k8s } from 'cdk8s-plus-29';
 import { COMPONENTS, LABELS } from '../contract';
 import { resourceRequirements, type ContainerResources } from '../platform/container-resources';
+import { type GpuRequest } from '../platform/gpu-request';
 import { type NodePool } from '../platform/node-pool';
 import { objectLabels } from '../platform/object-metadata';
 import { restrictedContainer } from '../platform/pod-security';
-import { type GpuRequest } from '../training/gpu-request';
 import { type Exposure } from './exposure';
 import { type ModelSource } from './model-source';
 import { type BatchingOptions, type ScaleTarget } from './scaling';

@@ -1,5 +1,4 @@
 export { BUILT_IN_STEPS } from './built-in-steps';
-export * from './gpu-request';
 export {
   DEFAULT_STEP_RESOURCES,
   type ExtraStep,

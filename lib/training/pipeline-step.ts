@@ -1,14 +1,15 @@
 import { type Duration } from 'cdk8s';
 import { STEP_ENVIRONMENT } from '../contract';
 import { type ContainerResources, checkResources } from '../platform/container-resources';
+import { type GpuRequest } from '../platform/gpu-request';
 import { type NodePool } from '../platform/node-pool';
+import { checkPoolFit } from '../platform/pool-fit';
 import { type SecretReference } from '../platform/secret-reference';
 import { imageProblem } from '../validation/image';
 import { dnsLabelProblem, environmentNameProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
-import { bytesProblem, quantityValue } from '../validation/quantity';
+import { bytesProblem } from '../validation/quantity';
 import { secretLiteralProblem } from '../validation/secrets';
-import { type GpuRequest } from './gpu-request';
 
 /** A taint that a step's pod tolerates. */
 export interface StepToleration {
@@ -211,7 +212,7 @@ export function checkStep(prop: string, step: PipelineStep, problems: Problems):
   if (step.timeout && step.timeout.toSeconds({ integral: false }) < 1) {
     problems.add(`${prop}.timeout`, step.timeout.toHumanString(), 'must be at least a second');
   }
-  checkPool(prop, step, problems);
+  checkPoolFit(`${prop}.`, { resources: DEFAULT_STEP_RESOURCES, ...step }, problems);
 }
 
 /** Reports an extra step's name that is none or taken. */
@@ -232,23 +233,5 @@ function checkEnvironment(prop: string, { env = {}, secrets = {} }: PipelineStep
     // The value is not repeated: it may be a secret.
     if (problem !== undefined) problems.addText(`'${prop}.env.${name}' ${problem}`);
     if (name in secrets) problems.add(`${prop}.env`, name, 'stands under env and under secrets: keep one');
-  }
-}
-
-function checkPool(prop: string, step: PipelineStep, problems: Problems): void {
-  const { gpu, pool, resources = DEFAULT_STEP_RESOURCES } = step;
-  if (!pool) return;
-  if (gpu && pool.gpusPerNode === 0) {
-    problems.add(`${prop}.gpu`, gpu.count, `cannot be met by the pool '${pool.name}', whose nodes have no GPU`);
-  } else if (gpu && gpu.count > pool.gpusPerNode && !gpu.resourceName.includes('mig-')) {
-    const has = `whose nodes have ${pool.gpusPerNode}`;
-    problems.add(`${prop}.gpu`, gpu.count, `is more than the pool '${pool.name}' can give, ${has}`);
-  }
-  for (const name of ['cpu', 'memory'] as const) {
-    const [asked, given] = [quantityValue(resources[name] ?? ''), quantityValue(pool[name] ?? '')];
-    if (asked !== undefined && given !== undefined && asked > given) {
-      const has = `whose nodes have ${pool[name]}`;
-      problems.add(`${prop}.resources.${name}`, resources[name], `does not fit the pool '${pool.name}', ${has}`);
-    }
   }
 }

@@ -1,5 +1,5 @@
-import { NVIDIA_GPU } from '../platform/node-pool';
 import { Problems } from '../validation/problems';
+import { NVIDIA_GPU } from './node-pool';
 
 /** GPUs of one container. Immutable data. */
 export class GpuRequest {
@@ -34,5 +34,10 @@ export class GpuRequest {
       problems.add('profile', resourceName, "must be a MIG profile, for example '1g.10gb'");
     }
     problems.throwIfAny();
+  }
+
+  /** Whether whole GPUs are asked for, and not partitions of them. */
+  public get isWhole(): boolean {
+    return this.resourceName === NVIDIA_GPU;
   }
 }

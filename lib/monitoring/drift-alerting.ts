@@ -1,0 +1,342 @@
+import { createHash } from 'node:crypto';
+import { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-29';
+import { Construct } from 'constructs';
+import { stringify } from 'yaml';
+import {
+  COMMANDS,
+  COMPONENTS,
+  CONFIG_FILES,
+  CONTAINER_ENTRYPOINT,
+  CONTAINER_USER,
+  DEFAULT_OUTPUT_DIR,
+  DRIFT_CHECK_FILE_VERSION,
+  type DriftCheckFile,
+  LABELS,
+  MLFLOW_ALIASES,
+  renderArguments,
+  STEP_ENVIRONMENT,
+} from '../contract';
+import { PrometheusRule } from '../crds/prometheus-operator';
+import { resourceRequirements } from '../platform/container-resources';
+import { type MlModelPlatform } from '../platform/ml-model-platform';
+import { objectLabels, objectMetadata } from '../platform/object-metadata';
+import { restrictedContainer, restrictedPod } from '../platform/pod-security';
+import { type ServedModel } from '../serving/served-model';
+import { type TrainingPipeline } from '../training/training-pipeline';
+import { cronProblem, timeZoneProblem } from '../validation/cron';
+import { Problems } from '../validation/problems';
+import { objectStoreUriProblem } from '../validation/uri';
+import { type AlertRule } from './alert-rule';
+import { defaultRules } from './default-rules';
+
+/** How a served model is watched, and what happens when its data drifts. */
+export interface DriftAlertingProps {
+  /** The model that is watched. */
+  readonly servedModel: ServedModel;
+
+  /** Folder in the object store with the prediction log: live inputs and predictions, see the contract. */
+  readonly predictionLogUri: string;
+
+  /**
+   * The training that drift starts.
+   *
+   * @default - none: drift only alerts
+   */
+  readonly retrains?: TrainingPipeline;
+
+  /**
+   * When the data is checked: a cron expression of five fields.
+   *
+   * @default - hourly, at a minute that follows from the model's name, so that many models do not all start at once
+   */
+  readonly schedule?: string;
+
+  /**
+   * Time zone of the schedule.
+   *
+   * @default Etc/UTC
+   */
+  readonly timeZone?: string;
+
+  /**
+   * Live data that one check judges.
+   *
+   * @default Duration.hours(24)
+   */
+  readonly window?: Duration;
+
+  /**
+   * Drift score above which a feature, or the model's weighted mean, has drifted: 0 is no drift, larger is worse.
+   *
+   * @default 0.15
+   */
+  readonly driftThreshold?: number;
+
+  /**
+   * Share of drifted features above which the model has drifted, at least 0 and below 1.
+   *
+   * @default 0.3
+   */
+  readonly driftedShare?: number;
+
+  /**
+   * Windows in a row that must have drifted.
+   *
+   * @default 1
+   */
+  readonly consecutiveWindows?: number;
+
+  /**
+   * Predictions since the last training below which nothing is retrained.
+   *
+   * @default 10000
+   */
+  readonly minPredictions?: number;
+
+  /**
+   * Longest time between two checks that ended with a judgement before an alert says so.
+   *
+   * @default Duration.hours(3)
+   */
+  readonly silentAfter?: Duration;
+
+  /**
+   * Alert rules beside the default ones.
+   *
+   * @default - none
+   */
+  readonly rules?: readonly AlertRule[];
+
+  /**
+   * Annotations of the service account, for example `eks.amazonaws.com/role-arn`.
+   *
+   * @default - none: EKS Pod Identity needs none
+   */
+  readonly serviceAccountAnnotations?: { readonly [key: string]: string };
+}
+
+const MIN_ROWS = 500;
+const EXTEND_DAYS = 7;
+const SIGNIFICANCE = 0.01;
+
+/**
+ * The watch over a served model: an hourly check of its live data against the champion's reference profile, the alerts on
+ * what the check finds and on the check itself, and the way from drift to a retraining.
+ */
+export class DriftAlerting extends Construct {
+  /** Name of the CronJob, its configuration and its account. */
+  public readonly name: string;
+  /** The rules that are rendered. */
+  public readonly rules: readonly AlertRule[];
+
+  private readonly platform: MlModelPlatform;
+  private readonly model: string;
+  private readonly schemaName: string;
+
+  /** @throws ValidationError listing everything that is wrong. */
+  constructor(scope: Construct, id: string, props: DriftAlertingProps) {
+    super(scope, id);
+    const { platform, model } = props.servedModel;
+    this.platform = platform;
+    this.model = model.name;
+    this.schemaName = model.objectName('schema');
+    this.name = model.objectName('driftCheck');
+    this.rules = [
+      ...defaultRules({
+        model,
+        driftThreshold: props.driftThreshold ?? 0.15,
+        silentAfter: props.silentAfter ?? Duration.hours(3),
+      }),
+      ...(props.rules ?? []),
+    ];
+    this.check(props);
+
+    this.account(props);
+    const config = stringify(this.configuration(props));
+    new k8s.KubeConfigMap(this, 'Config', {
+      metadata: this.metadata(),
+      data: { [CONFIG_FILES.driftCheck.file]: config },
+    });
+    platform._network.policy(
+      this.name,
+      { [LABELS.component]: COMPONENTS.driftCheck, [LABELS.model]: this.model },
+      [],
+      platform._network.jobEgress(),
+      this,
+    );
+    this.cronJob(props);
+    const alertScope = { model: this.model, namespace: platform.namespace };
+    new PrometheusRule(this, 'Rules', {
+      metadata: this.metadata(platform.monitoring.selectionLabels),
+      spec: { groups: [{ name: this.name, rules: this.rules.map((rule) => rule._compile(alertScope)) }] },
+    });
+  }
+
+  private metadata(labels?: Record<string, string>): ReturnType<typeof objectMetadata> {
+    const { namespace } = this.platform;
+    return objectMetadata({
+      ...{ name: this.name, namespace, labels },
+      ...{ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model },
+    });
+  }
+
+  private configuration(props: DriftAlertingProps): DriftCheckFile {
+    const { retrains } = props;
+    return {
+      version: DRIFT_CHECK_FILE_VERSION,
+      model: this.model,
+      namespace: this.platform.namespace,
+      schema: `${CONFIG_FILES.schema.directory}/${CONFIG_FILES.schema.file}`,
+      predictions: props.predictionLogUri,
+      reference: { registry: this.platform.mlflowTrackingUri, alias: MLFLOW_ALIASES.champion },
+      window: { hours: (props.window ?? Duration.hours(24)).toHours(), minRows: MIN_ROWS, extendDays: EXTEND_DAYS },
+      decision: {
+        featureThreshold: props.driftThreshold ?? 0.15,
+        driftedShare: props.driftedShare ?? 0.3,
+        significance: SIGNIFICANCE,
+        consecutiveWindows: props.consecutiveWindows ?? 1,
+      },
+      ...(retrains && {
+        retrain: {
+          engine: retrains.engine.name,
+          name: retrains.name,
+          minPredictions: props.minPredictions ?? 10_000,
+        },
+      }),
+      pushgateway: this.platform.pushgatewayUrl,
+    };
+  }
+
+  /** The check may start a run of the one pipeline that it retrains, and nothing else. */
+  private account({ retrains, serviceAccountAnnotations }: DriftAlertingProps): void {
+    new k8s.KubeServiceAccount(this, 'ServiceAccount', {
+      metadata: { ...this.metadata(), annotations: { ...serviceAccountAnnotations } },
+      automountServiceAccountToken: retrains !== undefined,
+    });
+    if (!retrains) return;
+    const rules: k8s.PolicyRule[] =
+      retrains.engine.name === 'argo'
+        ? // A create cannot be limited to names; which template may run is for the run's admission to decide.
+          [{ apiGroups: ['argoproj.io'], resources: ['workflows'], verbs: ['create'] }]
+        : [
+            { apiGroups: ['batch'], resources: ['cronjobs'], resourceNames: [retrains.name], verbs: ['get'] },
+            { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create'] },
+          ];
+    new k8s.KubeRole(this, 'Role', { metadata: this.metadata(), rules });
+    new k8s.KubeRoleBinding(this, 'RoleBinding', {
+      metadata: this.metadata(),
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: this.name },
+      subjects: [{ kind: 'ServiceAccount', name: this.name, namespace: this.platform.namespace }],
+    });
+  }
+
+  private cronJob(props: DriftAlertingProps): void {
+    const labels = objectLabels({ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model });
+    new k8s.KubeCronJob(this, 'Resource', {
+      metadata: this.metadata(),
+      spec: {
+        schedule: props.schedule ?? hourly(this.model),
+        timeZone: props.timeZone ?? 'Etc/UTC',
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: 600,
+        successfulJobsHistoryLimit: 3,
+        failedJobsHistoryLimit: 3,
+        jobTemplate: {
+          metadata: { labels },
+          spec: {
+            activeDeadlineSeconds: 3000,
+            backoffLimit: 2,
+            ttlSecondsAfterFinished: Duration.days(1).toSeconds(),
+            template: { metadata: { labels }, spec: this.pod(props.retrains !== undefined) },
+          },
+        },
+      },
+    });
+  }
+
+  private pod(callsApi: boolean): k8s.PodSpec {
+    const { schema, driftCheck } = CONFIG_FILES;
+    const token = this.platform.mlflowToken;
+    return {
+      restartPolicy: 'Never',
+      serviceAccountName: this.name,
+      automountServiceAccountToken: callsApi,
+      enableServiceLinks: false,
+      securityContext: restrictedPod(CONTAINER_USER),
+      containers: [
+        {
+          name: 'check',
+          image: this.platform.images.driftChecker,
+          command: [...CONTAINER_ENTRYPOINT],
+          args: renderArguments(COMMANDS.check, { config: `${driftCheck.directory}/${driftCheck.file}` }),
+          env: [
+            { name: STEP_ENVIRONMENT.outputDir, value: DEFAULT_OUTPUT_DIR },
+            ...(token ? [token._toEnvVar(STEP_ENVIRONMENT.mlflowTrackingToken)] : []),
+          ],
+          resources: resourceRequirements({ cpu: '500m', memory: '512Mi', memoryLimit: '1Gi' }),
+          securityContext: restrictedContainer(),
+          volumeMounts: [
+            { name: 'tmp', mountPath: '/tmp' },
+            { name: 'schema', mountPath: schema.directory, readOnly: true },
+            { name: 'config', mountPath: driftCheck.directory, readOnly: true },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'tmp', emptyDir: {} },
+        { name: 'schema', configMap: { name: this.schemaName } },
+        { name: 'config', configMap: { name: this.name } },
+      ],
+    };
+  }
+
+  private check(props: DriftAlertingProps): void {
+    const problems = Problems.of(this);
+    const { schedule, timeZone, retrains, driftThreshold, driftedShare, consecutiveWindows, minPredictions } = props;
+    problems.check('predictionLogUri', props.predictionLogUri, objectStoreUriProblem(props.predictionLogUri));
+    if (schedule !== undefined) problems.check('schedule', schedule, cronProblem(schedule));
+    if (timeZone !== undefined) problems.check('timeZone', timeZone, timeZoneProblem(timeZone));
+    if (driftThreshold !== undefined && !(driftThreshold > 0 && Number.isFinite(driftThreshold))) {
+      problems.add('driftThreshold', driftThreshold, 'must be a number above 0');
+    }
+    if (driftedShare !== undefined && !(driftedShare >= 0 && driftedShare < 1)) {
+      problems.add('driftedShare', driftedShare, 'must be at least 0 and below 1');
+    }
+    for (const [name, value] of Object.entries({ consecutiveWindows, minPredictions })) {
+      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+        problems.add(name, value, 'must be a whole number from 1 on');
+      }
+    }
+    for (const [name, duration] of Object.entries({ window: props.window, silentAfter: props.silentAfter })) {
+      if (duration && duration.toHours({ integral: false }) % 1 !== 0) {
+        problems.add(name, duration.toHumanString(), 'must be whole hours');
+      } else if (duration && duration.toHours() < 1)
+        problems.add(name, duration.toHumanString(), 'must be at least an hour');
+    }
+    if (minPredictions !== undefined && !retrains) {
+      problems.add('minPredictions', minPredictions, "has no effect without 'retrains'");
+    }
+    if (retrains && retrains.model !== props.servedModel.model) {
+      problems.add(
+        'retrains',
+        retrains.model.name,
+        `trains another model than the one that is watched, '${this.model}'`,
+      );
+    }
+    if (retrains && retrains.platform !== this.platform) {
+      problems.add('retrains', retrains.platform.namespace, 'belongs to another platform than the served model');
+    }
+    const names = this.rules.map(({ alert }) => alert);
+    for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
+      problems.add('rules', name, 'is the name of two rules: every alert has a name of its own');
+    }
+    problems.throwIfAny();
+  }
+}
+
+/** Every hour at a minute that is spread over models and stays the same for one. */
+function hourly(model: string): string {
+  const minute = createHash('sha256').update(model).digest().readUInt32BE(0) % 60;
+  return `${minute} * * * *`;
+}

@@ -1,0 +1,2 @@
+export * from './alert-rule';
+export * from './drift-alerting';

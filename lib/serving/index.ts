@@ -1,0 +1,12 @@
+export * from './exposure';
+export * from './model-source';
+export { type BatchingOptions, type ReplicasOptions, ScaleTarget } from './scaling';
+export * from './served-model';
+export { ServingEngine } from './serving-engine';
+export {
+  type CustomRuntimeOptions,
+  InferenceProtocol,
+  KSERVE_VERSION,
+  ServingRuntime,
+  type TritonOptions,
+} from './serving-runtime';

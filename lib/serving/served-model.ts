@@ -1,0 +1,312 @@
+import { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-29';
+import { Construct } from 'constructs';
+import { COMPONENTS, LABELS } from '../contract';
+import { HttpRoute } from '../crds/gateway-api';
+import { PodMonitor } from '../crds/prometheus-operator';
+import { type Model } from '../model/model';
+import { checkResources, type ContainerResources } from '../platform/container-resources';
+import { type GpuRequest } from '../platform/gpu-request';
+import { type MlModelPlatform } from '../platform/ml-model-platform';
+import { BootstrapChart } from '../platform/mlops-app';
+import { type NodePool } from '../platform/node-pool';
+import { objectMetadata } from '../platform/object-metadata';
+import { DEFAULT_STORAGE_INITIALIZER_IMAGE } from '../platform/storage-initializer';
+import { imageProblem } from '../validation/image';
+import { dnsLabelProblem, dnsSubdomainProblem } from '../validation/names';
+import { Problems } from '../validation/problems';
+import { checkServedModel } from './check-served-model';
+import { DeploymentServing, SERVICE_PORT } from './deployment-engine';
+import { Exposure } from './exposure';
+import { KSERVE_PORT_NAME, KserveServing } from './kserve-engine';
+import { type ModelSource } from './model-source';
+import { type BatchingOptions, checkScaling, type ReplicasOptions, ScaleTarget } from './scaling';
+import { metricsPort, type ServedModelSpec } from './served-model-spec';
+import { ServingEngine } from './serving-engine';
+import { servingPolicy } from './serving-policy';
+import { InferenceProtocol, type ServingRuntime } from './serving-runtime';
+
+/** How a model is served. */
+export interface ServedModelProps {
+  /** The platform of the model's namespace. */
+  readonly platform: MlModelPlatform;
+
+  /** The model that is served. */
+  readonly model: Model;
+
+  /** The artifact that is served first; from then on roll-outs decide. */
+  readonly source: ModelSource;
+
+  /** The server of the model. */
+  readonly runtime: ServingRuntime;
+
+  /**
+   * What runs the servers.
+   *
+   * @default ServingEngine.kserveStandard()
+   */
+  readonly engine?: ServingEngine;
+
+  /**
+   * The protocol that callers speak.
+   *
+   * @default InferenceProtocol.V2
+   */
+  readonly protocol?: InferenceProtocol;
+
+  /**
+   * How many replicas there are.
+   *
+   * @default - one
+   */
+  readonly replicas?: ReplicasOptions;
+
+  /**
+   * What each replica asks for.
+   *
+   * @default - 1 CPU, 2Gi of memory
+   */
+  readonly resources?: ContainerResources;
+
+  /**
+   * GPUs of each replica.
+   *
+   * @default - none
+   */
+  readonly gpu?: GpuRequest;
+
+  /**
+   * Nodes that the replicas run on.
+   *
+   * @default - any untainted node
+   */
+  readonly pool?: NodePool;
+
+  /**
+   * Requests that are answered together.
+   *
+   * @default - none: each is answered alone
+   */
+  readonly batching?: BatchingOptions;
+
+  /**
+   * Who may reach the model from outside the cluster.
+   *
+   * @default Exposure.clusterLocal()
+   */
+  readonly exposure?: Exposure;
+
+  /**
+   * Namespaces whose pods may call the model, beside its own and that of the Gateway.
+   *
+   * @default - none
+   */
+  readonly callers?: readonly string[];
+
+  /**
+   * How long downloading and loading the model may take before a replica is given up.
+   *
+   * @default Duration.minutes(10)
+   */
+  readonly startupTimeout?: Duration;
+
+  /**
+   * Environment of the server in plain text.
+   *
+   * @default - only what the runtime needs
+   */
+  readonly env?: { readonly [name: string]: string };
+
+  /**
+   * Annotations of the service account, for example `eks.amazonaws.com/role-arn`.
+   *
+   * @default - none: EKS Pod Identity needs none
+   */
+  readonly serviceAccountAnnotations?: { readonly [key: string]: string };
+
+  /**
+   * Name of a Secret with the credentials of the object store, in the form that KServe expects, for stores without an
+   * identity of the service account.
+   *
+   * @default - none
+   * @see https://kserve.github.io/website/docs/model-serving/storage/providers/s3
+   */
+  readonly storageSecret?: string;
+
+  /**
+   * Names of Secrets with credentials of registries.
+   *
+   * @default - none
+   */
+  readonly imagePullSecrets?: readonly string[];
+
+  /**
+   * Image that downloads the artifact on `ServingEngine.deployment()`: KServe's storage initializer.
+   *
+   * @default docker.io/kserve/storage-initializer:v0.20.0
+   */
+  readonly loaderImage?: string;
+
+  /**
+   * Fields of KServe's predictor that this construct has no prop for. Fields that the engine ignores are refused.
+   *
+   * @default - none
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- fields of an upstream type, whatever they are
+  readonly predictorOverrides?: { readonly [field: string]: any };
+}
+
+const DEFAULT_RESOURCES: ContainerResources = { cpu: '1', memory: '2Gi' };
+
+/**
+ * One model behind one stable address. What roll-outs change (the artifact, its version, the weights of a route) is written
+ * to the bootstrap manifests, created once, and left out of the steady ones, so that applying these never undoes a promotion.
+ */
+export class ServedModel extends Construct {
+  /** The model that is served. */
+  public readonly model: Model;
+  /** The platform of the model's namespace. */
+  public readonly platform: MlModelPlatform;
+  /** What runs the servers. */
+  public readonly engine: ServingEngine;
+  /** The protocol that callers speak. */
+  public readonly protocol: InferenceProtocol;
+  /** Service account of the servers. */
+  public readonly serviceAccountName: string;
+  /** Name of the Service within the namespace. */
+  public readonly serviceName: string;
+  /** Address for callers within the cluster. */
+  public readonly url: string;
+
+  /** @throws ValidationError listing everything that is wrong. */
+  constructor(scope: Construct, id: string, props: ServedModelProps) {
+    super(scope, id);
+    const { platform, model } = props;
+    this.platform = platform;
+    this.model = model;
+    this.engine = props.engine ?? ServingEngine.kserveStandard();
+    this.protocol = props.protocol ?? InferenceProtocol.V2;
+    this.serviceAccountName = model.objectName('serving');
+    this.serviceName = this.engine._deploymentMode ? `${model.name}-predictor` : model.name;
+    this.url = `http://${this.serviceName}.${platform.namespace}.svc`;
+
+    const spec = this.resolve(props);
+    this.check(props, spec);
+
+    platform.addModel(model);
+    new k8s.KubeServiceAccount(this, 'ServiceAccount', {
+      metadata: { ...this.metadata(this.serviceAccountName), annotations: { ...props.serviceAccountAnnotations } },
+      automountServiceAccountToken: false,
+      secrets: props.storageSecret === undefined ? undefined : [{ name: props.storageSecret }],
+    });
+    // The policy comes before the pods that it lets through.
+    servingPolicy(this, spec, { platform, callers: props.callers ?? [] });
+    if (spec.engine._deploymentMode) new KserveServing(this, 'Kserve', spec);
+    else new DeploymentServing(this, 'Deployment', spec);
+    this.disruptionBudget();
+    this.podMonitor(spec);
+    this.route(spec);
+  }
+
+  private get podSelector(): Record<string, string> {
+    return { [LABELS.component]: COMPONENTS.serving, [LABELS.model]: this.model.name };
+  }
+
+  private metadata(name: string, labels?: Record<string, string>): ReturnType<typeof objectMetadata> {
+    const { namespace } = this.platform;
+    return objectMetadata({ name, namespace, app: 'model-server', model: this.model.name, labels });
+  }
+
+  private resolve(props: ServedModelProps): ServedModelSpec {
+    const { min = 1, max = min, target } = props.replicas ?? {};
+    return {
+      name: this.model.name,
+      namespace: this.platform.namespace,
+      serviceAccount: this.serviceAccountName,
+      engine: this.engine,
+      source: props.source,
+      runtime: props.runtime._spec,
+      protocol: this.protocol,
+      minReplicas: min,
+      maxReplicas: max,
+      target: target ?? (max > min && min > 0 ? ScaleTarget.cpu(80) : undefined),
+      batching: props.batching,
+      resources: { ...DEFAULT_RESOURCES, ...props.resources },
+      gpu: props.gpu,
+      pool: props.pool,
+      exposure: props.exposure ?? Exposure.clusterLocal(),
+      startupSeconds: (props.startupTimeout ?? Duration.minutes(10)).toSeconds(),
+      env: { ...props.env },
+      imagePullSecrets: [...(props.imagePullSecrets ?? [])],
+      loaderImage: props.loaderImage ?? DEFAULT_STORAGE_INITIALIZER_IMAGE,
+      predictorOverrides: { ...props.predictorOverrides },
+    };
+  }
+
+  private check(props: ServedModelProps, spec: ServedModelSpec): void {
+    const problems = Problems.of(this);
+    checkScaling(props.replicas ?? {}, props.batching, problems);
+    checkResources('resources', props.resources ?? {}, problems);
+    checkServedModel(spec, props.runtime, problems);
+    if (spec.startupSeconds < 10) {
+      problems.add('startupTimeout', props.startupTimeout?.toHumanString(), 'must be at least 10 seconds');
+    }
+    problems.check('loaderImage', spec.loaderImage, imageProblem(spec.loaderImage));
+    if (props.storageSecret !== undefined) {
+      problems.check('storageSecret', props.storageSecret, dnsSubdomainProblem(props.storageSecret));
+    }
+    for (const namespace of props.callers ?? []) problems.check('callers', namespace, dnsLabelProblem(namespace));
+    if (this.engine._deploymentMode && !this.platform.storageInitializer) {
+      const choices = 'StorageInitializer.restricted(), .alreadyRestricted() or .asShipped()';
+      problems.addText(
+        `'platform.storageInitializer' must be decided for ${this.engine.name}, whose storage initializer the profile ` +
+          `"restricted" refuses as it is shipped: ${choices}`,
+      );
+    }
+    problems.throwIfAny();
+  }
+
+  private disruptionBudget(): void {
+    new k8s.KubePodDisruptionBudget(this, 'DisruptionBudget', {
+      metadata: this.metadata(this.model.name),
+      spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: this.podSelector } },
+    });
+  }
+
+  /** Pods are scraped by their port: KServe's Service leads to its logger, which would take a scrape for a request. */
+  private podMonitor(spec: ServedModelSpec): void {
+    const mode = spec.engine._deploymentMode;
+    // Knative gives the port of the user's container a name of its own.
+    const portName = mode === 'Knative' ? 'user-port' : KSERVE_PORT_NAME.Standard;
+    new PodMonitor(this, 'Monitor', {
+      metadata: this.metadata(this.model.name, this.platform.monitoring.selectionLabels),
+      spec: {
+        selector: { matchLabels: this.podSelector },
+        podTargetLabels: [LABELS.model, LABELS.version, LABELS.role],
+        podMetricsEndpoints: [
+          { port: mode === 'Knative' ? portName : metricsPort(spec, portName), path: spec.runtime.metrics.path },
+        ],
+      },
+    });
+  }
+
+  /** Weights and mirrors belong to roll-outs: the whole route is created once, with everything on the stable version. */
+  private route({ exposure, name, namespace }: ServedModelSpec): void {
+    const gateway = exposure._gateway;
+    if (!gateway) return;
+    new HttpRoute(BootstrapChart.of(this), `HttpRoute-${namespace}-${name}`, {
+      // Not the model's name: KServe would take a route of that name for its own.
+      metadata: this.metadata(`${name}-route`),
+      spec: {
+        parentRefs: [{ name: gateway.name, namespace: gateway.namespace, sectionName: gateway.listener }],
+        hostnames: gateway.hostnames,
+        rules: [
+          {
+            matches: [{ path: { type: 'PathPrefix', value: '/' } }],
+            backendRefs: [{ name: this.serviceName, port: SERVICE_PORT, weight: 100 }],
+          },
+        ],
+      },
+    });
+  }
+}
