@@ -85,12 +85,40 @@ describe('command', () => {
     const path = write('next', { 'a.yaml': PLATFORM });
     const { status, output } = run('summary', path);
     expect(output).toContain('4 objects in 1 files under');
-    expect(output).toContain(`kubectl apply --server-side -f ${path}`);
+    expect(output).toContain(`kubectl apply --server-side --force-conflicts -f ${path}\n`);
+    expect(output).not.toContain('kubectl create');
     expect(status).toBe(0);
   });
 
+  test('creates once what belongs to roll-outs, after the namespace and before the rest', () => {
+    const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: {name: ml}\n';
+    const path = write('bootstrap', { 'a.yaml': namespace, 'b.yaml': PLATFORM, 'bootstrap/c.yaml': TRAINING });
+    const { output } = run('summary', path);
+    expect(output.slice(output.indexOf('Next\n')).trim().split('\n').slice(1)).toEqual([
+      `  kubectl apply --server-side --force-conflicts -f ${path}/a.yaml`,
+      `  kubectl create --field-manager=mlops-rollout -f ${path}/bootstrap   # once`,
+      `  kubectl apply --server-side --force-conflicts -f ${path}`,
+    ]);
+  });
+
+  test('prints stacks and the commands of terraform', () => {
+    const path = write('both', {
+      'k8s/a.yaml': PLATFORM,
+      'tf/manifest.json': '{"stacks": {"s": {"name": "s", "workingDirectory": "stacks/s"}}}',
+      'tf/stacks/s/cdk.tf.json': '{"resource": {"aws_s3_bucket": {"a": {}, "b": {}}, "aws_iam_role": {"c": {}}}}',
+    });
+    const { status, output } = run('summary', `${path}/k8s`, '--terraform', `${path}/tf`);
+    expect(output).toContain('Stack s: 2 aws_s3_bucket, aws_iam_role');
+    expect(output).toContain(`terraform -chdir=${path}/tf/stacks/s init`);
+    expect(status).toBe(0);
+    expect(run('summary', `${path}/k8s`, '--terraform', path)).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('is it the output directory of cdktf?'),
+    });
+  });
+
   test('teaches its usage', () => {
-    for (const args of [[], ['summary'], ['sumary', directory], ['summary', 'a', 'b']]) {
+    for (const args of [[], ['summary'], ['sumary', directory], ['summary', directory, '--teraform', 'x']]) {
       expect(run(...args)).toMatchObject({ status: 2, output: expect.stringContaining('usage: mlops') });
     }
   });

@@ -1,42 +1,79 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App } from 'cdk8s';
+import { App as CloudApp, Testing } from 'cdktf';
 import { load, loadAll } from 'js-yaml';
+import { MlopsApp } from 'cdk8s-mlops';
 import { danglingReferences } from '../../test/support/references';
 import { find, identities, type Rendered } from '../../test/support/synth';
+import { FraudDetectionCloud } from './cloud';
+import { environments, type FraudDetectionConfig } from './config';
 import { fraudDetection } from './fraud-detection';
-import { ContainerImages } from 'cdk8s-mlops';
 
-function synth(): Record<string, Rendered[]> {
+function synth(config: FraudDetectionConfig): Record<string, Rendered[]> {
   const outdir = mkdtempSync(join(tmpdir(), 'fraud-detection-'));
   try {
-    const app = new App({ outdir, outputFileExtension: '.yaml' });
-    fraudDetection(app, {
-      namespace: 'fraud',
-      images: ContainerImages.fromRegistry('registry.acme.example/mlops', { tag: '0.1.0' }),
-      trainingImage: 'registry.acme.example/fraud/training:1',
-      bucketPrefix: 'acme-fraud',
-    });
+    const app = new MlopsApp({ outdir });
+    fraudDetection(app, config);
     app.synth();
+    const files = readdirSync(outdir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'));
     return Object.fromEntries(
-      readdirSync(outdir).map((name) => [name, loadAll(readFileSync(join(outdir, name), 'utf8')) as Rendered[]]),
+      files.map((name) => [name, loadAll(readFileSync(join(outdir, name), 'utf8')) as Rendered[]]),
     );
   } finally {
     rmSync(outdir, { recursive: true });
   }
 }
 
-const files = synth();
-const objects = Object.values(files).flat();
+const [staging, production] = environments as [FraudDetectionConfig, FraudDetectionConfig];
+const files = synth(production);
+const { 'bootstrap/bootstrap.yaml': bootstrap = [], ...steadyFiles } = files;
+const objects = Object.values(steadyFiles).flat();
 
-test('writes one file per concern, with stable names', () => {
-  expect(Object.keys(files).sort()).toEqual(['platform.yaml', 'training.yaml']);
-  expect(identities(files['training.yaml'] ?? [])).toContain('WorkflowTemplate fraud-detector-training');
+test('writes one file per concern, with stable names, and apart from them what is created once', () => {
+  expect(Object.keys(files).sort()).toEqual([
+    ...['bootstrap/bootstrap.yaml', 'monitoring.yaml', 'platform.yaml', 'serving.yaml', 'training.yaml'],
+  ]);
+  expect(identities(bootstrap)).toEqual(['InferenceService fraud-detector']);
 });
 
 test('two runs of the program write the same', () => {
-  expect(synth()).toEqual(files);
+  expect(synth(production)).toEqual(files);
+});
+
+test('environments differ in what their configuration says', () => {
+  const replicas = (config: FraudDetectionConfig): number =>
+    find(synth(config)['serving.yaml'] ?? [], 'InferenceService', 'fraud-detector').spec.predictor.maxReplicas;
+  expect([replicas(staging), replicas(production)]).toEqual([2, 10]);
+});
+
+test('serves 1 to 10 replicas at a concurrency of 70', () => {
+  expect(find(objects, 'InferenceService', 'fraud-detector').spec.predictor).toMatchObject({
+    ...{ minReplicas: 1, maxReplicas: 10, scaleMetric: 'concurrency', scaleTarget: 70 },
+  });
+});
+
+test('alerts on accuracy, drift and silence, and drift retrains', () => {
+  const { groups } = find(objects, 'PrometheusRule', 'fraud-detector-drift-check').spec;
+  expect(groups[0].rules.map(({ alert }: Rendered) => alert)).toEqual([
+    ...['ModelAccuracyDegraded', 'DataDriftDetected', 'DriftCheckSilent'],
+  ]);
+  const { data } = find(objects, 'ConfigMap', 'fraud-detector-drift-check');
+  const { retrain } = load(data['drift-check.yaml']) as Rendered;
+  expect(identities(objects)).toContain(`WorkflowTemplate ${retrain.name}`);
+});
+
+test('both halves speak of the same buckets, labels and taints', () => {
+  const stack = new FraudDetectionCloud(new CloudApp(), production);
+  const { resource } = JSON.parse(Testing.synth(stack)) as Rendered;
+  const buckets = Object.values(resource.aws_s3_bucket).map(({ bucket }: Rendered) => bucket);
+  const named = [...JSON.stringify(files).matchAll(/s3:\/\/([a-z0-9-]+)/g)].map(([, bucket]) => bucket);
+  expect([...new Set(named)].sort()).toEqual(buckets.sort());
+  const [group] = Object.values(resource.aws_eks_node_group) as Rendered[];
+  const { templates } = find(objects, 'WorkflowTemplate', 'fraud-detector-training').spec;
+  const train = templates.find(({ name }: Rendered) => name === 'train');
+  expect(group.labels).toMatchObject(train.nodeSelector);
+  expect(group.taint.map(({ key }: Rendered) => key)).toEqual(train.tolerations.map(({ key }: Rendered) => key));
 });
 
 test('trains weekly, on a GPU of a spot node that it tolerates', () => {
