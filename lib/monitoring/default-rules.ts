@@ -3,6 +3,13 @@ import { METRICS } from '../contract';
 import { type Model } from '../model/model';
 import { AlertComparison, AlertRule, AlertSeverity } from './alert-rule';
 
+/** Names of the alerts that every watched model has; accuracy's only where the model has an objective for it. */
+export const DEFAULT_ALERTS = {
+  accuracy: 'ModelAccuracyDegraded',
+  dataDrift: 'DataDriftDetected',
+  checkSilent: 'DriftCheckSilent',
+} as const;
+
 /** What the default rules are made from. */
 export interface DefaultRulesOptions {
   readonly model: Model;
@@ -24,7 +31,7 @@ function accuracyRules({ objectives, labelDelay }: Model): AlertRule[] {
   const estimated = labelDelay === undefined;
   return [
     AlertRule.threshold({
-      alert: 'ModelAccuracyDegraded',
+      alert: DEFAULT_ALERTS.accuracy,
       severity: AlertSeverity.CRITICAL,
       metric: METRICS.accuracy.name,
       where: { estimated: String(estimated) },
@@ -41,7 +48,7 @@ function accuracyRules({ objectives, labelDelay }: Model): AlertRule[] {
 
 function dataDrift(threshold: number): AlertRule {
   return AlertRule.threshold({
-    alert: 'DataDriftDetected',
+    alert: DEFAULT_ALERTS.dataDrift,
     severity: AlertSeverity.WARNING,
     metric: METRICS.dataDriftScore.name,
     comparison: AlertComparison.ABOVE,
@@ -56,7 +63,7 @@ function dataDrift(threshold: number): AlertRule {
 
 function checkSilent(maxAge: Duration): AlertRule {
   return AlertRule.age({
-    alert: 'DriftCheckSilent',
+    alert: DEFAULT_ALERTS.checkSilent,
     severity: AlertSeverity.WARNING,
     metric: METRICS.driftCheckLastSuccess.name,
     maxAge,

@@ -24,10 +24,9 @@ import { objectLabels, objectMetadata } from '../platform/object-metadata';
 import { restrictedContainer, restrictedPod } from '../platform/pod-security';
 import { type ServedModel } from '../serving/served-model';
 import { type TrainingPipeline } from '../training/training-pipeline';
-import { cronProblem, timeZoneProblem } from '../validation/cron';
 import { Problems } from '../validation/problems';
-import { objectStoreUriProblem } from '../validation/uri';
 import { type AlertRule } from './alert-rule';
+import { checkDriftAlerting } from './check-drift-alerting';
 import { defaultRules } from './default-rules';
 
 /** How a served model is watched, and what happens when its data drifts. */
@@ -142,6 +141,9 @@ export class DriftAlerting extends Construct {
     this.model = model.name;
     this.schemaName = model.objectName('schema');
     this.name = model.objectName('driftCheck');
+    const problems = Problems.of(this);
+    checkDriftAlerting(props, problems);
+    problems.throwIfAny();
     this.rules = [
       ...defaultRules({
         model,
@@ -150,7 +152,6 @@ export class DriftAlerting extends Construct {
       }),
       ...(props.rules ?? []),
     ];
-    this.check(props);
 
     this.account(props);
     const config = stringify(this.configuration(props));
@@ -289,49 +290,6 @@ export class DriftAlerting extends Construct {
         { name: 'config', configMap: { name: this.name } },
       ],
     };
-  }
-
-  private check(props: DriftAlertingProps): void {
-    const problems = Problems.of(this);
-    const { schedule, timeZone, retrains, driftThreshold, driftedShare, consecutiveWindows, minPredictions } = props;
-    problems.check('predictionLogUri', props.predictionLogUri, objectStoreUriProblem(props.predictionLogUri));
-    if (schedule !== undefined) problems.check('schedule', schedule, cronProblem(schedule));
-    if (timeZone !== undefined) problems.check('timeZone', timeZone, timeZoneProblem(timeZone));
-    if (driftThreshold !== undefined && !(driftThreshold > 0 && Number.isFinite(driftThreshold))) {
-      problems.add('driftThreshold', driftThreshold, 'must be a number above 0');
-    }
-    if (driftedShare !== undefined && !(driftedShare >= 0 && driftedShare < 1)) {
-      problems.add('driftedShare', driftedShare, 'must be at least 0 and below 1');
-    }
-    for (const [name, value] of Object.entries({ consecutiveWindows, minPredictions })) {
-      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-        problems.add(name, value, 'must be a whole number from 1 on');
-      }
-    }
-    for (const [name, duration] of Object.entries({ window: props.window, silentAfter: props.silentAfter })) {
-      if (duration && duration.toHours({ integral: false }) % 1 !== 0) {
-        problems.add(name, duration.toHumanString(), 'must be whole hours');
-      } else if (duration && duration.toHours() < 1)
-        problems.add(name, duration.toHumanString(), 'must be at least an hour');
-    }
-    if (minPredictions !== undefined && !retrains) {
-      problems.add('minPredictions', minPredictions, "has no effect without 'retrains'");
-    }
-    if (retrains && retrains.model !== props.servedModel.model) {
-      problems.add(
-        'retrains',
-        retrains.model.name,
-        `trains another model than the one that is watched, '${this.model}'`,
-      );
-    }
-    if (retrains && retrains.platform !== this.platform) {
-      problems.add('retrains', retrains.platform.namespace, 'belongs to another platform than the served model');
-    }
-    const names = this.rules.map(({ alert }) => alert);
-    for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
-      problems.add('rules', name, 'is the name of two rules: every alert has a name of its own');
-    }
-    problems.throwIfAny();
   }
 }
 

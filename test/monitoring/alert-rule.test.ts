@@ -1,0 +1,72 @@
+import { Duration } from 'cdk8s';
+import { problemsOf } from '../support/synth';
+import { AlertAggregation, AlertComparison, AlertRule, type AlertRuleOptions, AlertSeverity } from 'cdk8s-mlops';
+import { METRICS } from 'cdk8s-mlops/contract';
+
+const SCOPE = { model: 'churn', namespace: 'ml' };
+const COMMON: AlertRuleOptions = {
+  alert: 'Something',
+  severity: AlertSeverity.WARNING,
+  summary: 'something is wrong',
+  description: 'look at it',
+};
+const metric = METRICS.recall.name;
+
+test('a threshold takes the series that is furthest on the wrong side', () => {
+  const expr = (comparison: AlertComparison): string =>
+    AlertRule.threshold({ ...COMMON, metric, comparison, threshold: 0.8 })._compile(SCOPE).expr;
+  const series = 'by (model, namespace, version) (ml_model_recall{model="churn", namespace="ml"})';
+  expect(expr(AlertComparison.BELOW)).toBe(`min ${series} < 0.8`);
+  expect(expr(AlertComparison.AT_MOST)).toBe(`min ${series} <= 0.8`);
+  expect(expr(AlertComparison.ABOVE)).toBe(`max ${series} > 0.8`);
+  expect(expr(AlertComparison.AT_LEAST)).toBe(`max ${series} >= 0.8`);
+});
+
+test('every option reaches the rule', () => {
+  const rule = AlertRule.threshold({
+    ...COMMON,
+    severity: AlertSeverity.CRITICAL,
+    metric,
+    comparison: AlertComparison.BELOW,
+    threshold: 0,
+    aggregation: AlertAggregation.SUM,
+    where: { estimated: 'true' },
+    for: Duration.minutes(30),
+  });
+  expect(rule._compile(SCOPE)).toEqual({
+    alert: 'Something',
+    expr: 'sum by (model, namespace, version) (ml_model_recall{model="churn", namespace="ml", estimated="true"}) < 0',
+    for: '1800s',
+    labels: { severity: 'critical', model: 'churn', namespace: 'ml' },
+    annotations: { summary: 'something is wrong', description: 'look at it' },
+  });
+  expect(rule.metric).toBe(metric);
+});
+
+test('a time that is too old, and one that is not there', () => {
+  const rule = AlertRule.age({ ...COMMON, metric: METRICS.driftCheckLastSuccess.name, maxAge: Duration.hours(3) });
+  const series = 'ml_drift_check_last_success_timestamp_seconds{model="churn", namespace="ml"}';
+  expect(rule._compile(SCOPE).expr).toBe(
+    `(time() - max by (model, namespace) (${series}) > 10800) or absent(${series})`,
+  );
+  expect(rule._compile(SCOPE).for).toBe('300s');
+});
+
+test("PromQL of the user's own is rendered as it stands", () => {
+  const rule = AlertRule.promql({ ...COMMON, expr: 'up == 0', for: Duration.seconds(0) });
+  expect(rule._compile(SCOPE)).toMatchObject({ expr: 'up == 0', for: '0s', labels: { model: 'churn' } });
+  expect(rule.metric).toBeUndefined();
+});
+
+test('bad options are all reported', () => {
+  const threshold = { metric: 'a-b', comparison: AlertComparison.ABOVE, threshold: NaN, where: { 'a-b': 'x y' } };
+  const build = (): AlertRule =>
+    AlertRule.threshold({ ...COMMON, ...threshold, alert: 'My alert', summary: ' ', description: '' });
+  expect(problemsOf(build)).toHaveLength(7);
+  expect(build).toThrow("AlertRule 'My alert' has 7 problems:");
+  expect(problemsOf(() => AlertRule.promql({ ...COMMON, expr: ' ' }))[0]).toMatch(/must not be empty/);
+  expect(problemsOf(() => AlertRule.age({ ...COMMON, metric, maxAge: Duration.seconds(0) }))[0]).toMatch(/a second/);
+  expect(problemsOf(() => AlertRule.promql({ ...COMMON, expr: 'x', for: Duration.millis(10) }))[0]).toMatch(
+    /whole seconds/,
+  );
+});
