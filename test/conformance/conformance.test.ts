@@ -23,7 +23,7 @@ test('what is right is found right, and says what it was held against', () => {
   expect(checkObject(pod({ containers, restartPolicy: 'Never' }), store)).toEqual([
     { object: 'Pod p', schemas: ['v1.99'], problems: [] },
   ]);
-  expect(checkObject(widget({ size: 1, colour: 'red', port: 'http', free: { b: 1 } }), store)).toEqual([
+  expect(checkObject(widget({ size: 1, colour: 'red', mode: 'ABORT', port: 'http', free: { b: 1 } }), store)).toEqual([
     { object: 'Widget ml/w', schemas: ['test.example/widget.yaml'], problems: [] },
   ]);
 });
@@ -56,6 +56,7 @@ test.each<[string, Manifest, string]>([
     "metadata has the unknown field 'foo'",
   ],
   ['an enum of a custom resource', widget({ size: 1, colour: 'blue' }), '(red, green), got "blue"'],
+  ["a value that does not match a pattern of Go's", widget({ size: 1, mode: 'x' }), 'must match pattern'],
   ['a number out of range', widget({ size: 0 }), 'must be >= 1, got 0'],
   ['a number that does not fit', widget({ size: 2 ** 31 }), 'format "int32"'],
   [

@@ -48,7 +48,7 @@ function synthesizeExamples(): string {
     const program = join('examples', example, 'main.ts');
     if (!existsSync(join(root, program))) continue;
     process.stdout.write(`synthesizing ${program}\n`);
-    const env = { ...process.env, CDK8S_OUTDIR: join(directory, example) };
+    const env = { ...process.env, CDK8S_OUTDIR: join(directory, example), CDKTF_OUTDIR: join(directory, 'cdktf.out') };
     execFileSync(join(root, 'node_modules/.bin/tsx'), [program], { cwd: root, env, stdio: 'inherit' });
   }
   return directory;

@@ -43,8 +43,14 @@ const FORMATS = {
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const POD_SPEC = 'io.k8s.api.core.v1.PodSpec';
 
+/** Go's patterns may switch to ignoring case within, and escape characters that JavaScript's unicode mode forbids. */
+function goPattern(pattern: string): RegExp {
+  return new RegExp(pattern.replaceAll('(?i)', ''), pattern.includes('(?i)') ? 'i' : '');
+}
+goPattern.code = 'goPattern';
+
 function newAjv(): Ajv {
-  return new Ajv({ strict: false, allErrors: true, verbose: true, formats: FORMATS });
+  return new Ajv({ strict: false, allErrors: true, verbose: true, formats: FORMATS, code: { regExp: goPattern } });
 }
 
 function* filesUnder(directory: string): Generator<string> {
