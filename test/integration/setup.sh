@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers that the integration tests run against: Debian's Pushgateway, and MLflow from PyPI in a
-# virtual environment outside the repository. Does nothing for what is already there.
+# Installs the real servers and tools that the integration tests run against: Debian's Pushgateway and promtool, and MLflow
+# from PyPI in a virtual environment outside the repository. Does nothing for what is already there.
 set -euo pipefail
 
 cache="${CDK8S_MLOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cdk8s-mlops}"
@@ -8,6 +8,7 @@ mlflow_version=3.15.2
 
 packages=()
 command -v prometheus-pushgateway >/dev/null || packages+=(prometheus-pushgateway)
+command -v promtool >/dev/null || packages+=(prometheus)
 if [ ${#packages[@]} -gt 0 ]; then
   sudo=()
   [ "$(id -u)" -eq 0 ] || sudo=(sudo)
