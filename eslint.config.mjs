@@ -27,8 +27,6 @@ export default tseslint.config(
       },
     },
     plugins: { 'import-x': importX },
-    // The order of imports must not depend on whether the package has been built.
-    settings: { 'import-x/internal-regex': '^cdk8s-mlops(/|$)' },
     rules: {
       '@typescript-eslint/member-ordering': ['error', { default: ['static-method', 'field', 'constructor', 'method'] }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
@@ -37,7 +35,16 @@ export default tseslint.config(
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       'import-x/no-duplicates': 'error',
-      'import-x/order': ['error', { alphabetize: { order: 'asc' }, 'newlines-between': 'never' }],
+      'import-x/order': [
+        'error',
+        {
+          alphabetize: { order: 'asc' },
+          'newlines-between': 'never',
+          // Said by name: whether it resolves depends on whether the package has been built.
+          pathGroups: [{ pattern: 'cdk8s-mlops{,/**}', group: 'external', position: 'after' }],
+          pathGroupsExcludedImportTypes: [],
+        },
+      ],
       'max-lines': ['error', { max: 320, skipBlankLines: true, skipComments: true }],
       eqeqeq: 'error',
     },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { Chart, Testing } from 'cdk8s';
+import { type App, Chart, Testing } from 'cdk8s';
 import { stringify } from 'yaml';
 import * as mlops from 'cdk8s-mlops';
 
@@ -74,7 +74,7 @@ function measure(models: number, charts: number): Measurement {
     const start = now();
     const all = build(models, charts);
     // What App.synth does, without the disk.
-    const app = all[0]?.node.root as InstanceType<typeof import('cdk8s').App>;
+    const app = all[0]?.node.root as App;
     app.synthYaml();
     synths.push(now() - start);
 

@@ -1,7 +1,7 @@
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
 import { type App, S3Backend, TerraformStack } from 'cdktf';
-import { type FraudDetectionConfig } from './config';
 import { BucketExpiry, GpuNodeGroup, ModelBucket } from 'cdk8s-mlops/aws';
+import { type FraudDetectionConfig } from './config';
 
 /** The cloud half of an environment: its buckets and its GPU nodes, beside an EKS cluster that exists. */
 export class FraudDetectionCloud extends TerraformStack {

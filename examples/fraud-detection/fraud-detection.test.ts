@@ -65,11 +65,11 @@ test('alerts on accuracy, drift and silence, and drift retrains', () => {
 
 test('both halves speak of the same buckets, labels and taints', () => {
   const stack = new FraudDetectionCloud(new CloudApp(), production);
-  const { resource } = JSON.parse(Testing.synth(stack)) as Rendered;
+  const { resource } = JSON.parse(Testing.synth(stack));
   const buckets = Object.values(resource.aws_s3_bucket).map(({ bucket }: Rendered) => bucket);
   const named = [...JSON.stringify(files).matchAll(/s3:\/\/([a-z0-9-]+)/g)].map(([, bucket]) => bucket);
   expect([...new Set(named)].sort()).toEqual(buckets.sort());
-  const [group] = Object.values(resource.aws_eks_node_group) as Rendered[];
+  const [group] = Object.values<Rendered>(resource.aws_eks_node_group);
   const { templates } = find(objects, 'WorkflowTemplate', 'fraud-detector-training').spec;
   const train = templates.find(({ name }: Rendered) => name === 'train');
   expect(group.labels).toMatchObject(train.nodeSelector);

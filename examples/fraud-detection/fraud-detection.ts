@@ -1,6 +1,4 @@
 import { type App, Chart } from 'cdk8s';
-import { type FraudDetectionConfig } from './config';
-import { fraudDetector } from './model';
 import {
   DriftAlerting,
   Exposure,
@@ -19,6 +17,8 @@ import {
   TrainingPipeline,
   Workspace,
 } from 'cdk8s-mlops';
+import { type FraudDetectionConfig } from './config';
+import { fraudDetector } from './model';
 
 /** Adds the whole loop to `app`: platform, serving, retraining and the watch over it, one chart and so one file each. */
 export function fraudDetection(app: App, config: FraudDetectionConfig): void {

@@ -1,8 +1,8 @@
 import { App as CloudApp } from 'cdktf';
+import { MlopsApp } from 'cdk8s-mlops';
 import { FraudDetectionCloud } from './cloud';
 import { environments } from './config';
 import { fraudDetection } from './fraud-detection';
-import { MlopsApp } from 'cdk8s-mlops';
 
 // Manifests: one folder an environment.
 const manifests = process.env.CDK8S_OUTDIR ?? 'dist/k8s';

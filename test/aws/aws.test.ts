@@ -1,5 +1,4 @@
 import { App, TerraformStack, Testing } from 'cdktf';
-import { problemsOf, type Rendered } from '../support/synth';
 import { NodePool } from 'cdk8s-mlops';
 import {
   BucketExpiry,
@@ -8,6 +7,7 @@ import {
   ModelBucket,
   type ModelBucketProps,
 } from 'cdk8s-mlops/aws';
+import { problemsOf, type Rendered } from '../support/synth';
 
 const POOL = NodePool.gpu('a10g', { gpusPerNode: 1 });
 

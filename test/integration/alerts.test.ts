@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration } from 'cdk8s';
 import { stringify } from 'yaml';
-import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 import { DriftAlerting, ModelSource, ServedModel, ServingEngine, ServingRuntime } from 'cdk8s-mlops';
+import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 
 /* The rendered rules, evaluated by Prometheus's own rule engine over scenarios of a day. */
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { METRICS, PUSH_GROUPING_LABELS, PUSH_JOBS } from 'cdk8s-mlops/contract';
 import { find, newChart, newPlatform, rendered, type Rendered } from '../support/synth';
 import { CACHE, freePort, Server } from './server';
-import { METRICS, PUSH_GROUPING_LABELS, PUSH_JOBS } from 'cdk8s-mlops/contract';
 
 /*
  * The real servers, started with the command lines and environments that the platform renders. Only the port and the

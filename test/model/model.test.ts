@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
-import { newModel, problemsOf } from '../support/synth';
 import { Feature, Model, type ModelProps, ModelTask } from 'cdk8s-mlops';
+import { newModel, problemsOf } from '../support/synth';
 
 describe('schema', () => {
   test('has everything that the props say', () => {

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { problemsOf } from '../support/synth';
 import { QualityGates } from 'cdk8s-mlops';
 import { type GateFile } from 'cdk8s-mlops/contract';
+import { problemsOf } from '../support/synth';
 
 const directory = mkdtempSync(join(tmpdir(), 'gates-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
-import { problemsOf } from '../support/synth';
 import { AlertAggregation, AlertComparison, AlertRule, type AlertRuleOptions, AlertSeverity } from 'cdk8s-mlops';
 import { METRICS } from 'cdk8s-mlops/contract';
+import { problemsOf } from '../support/synth';
 
 const SCOPE = { model: 'churn', namespace: 'ml' };
 const COMMON: AlertRuleOptions = {

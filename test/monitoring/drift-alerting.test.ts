@@ -1,16 +1,6 @@
 import { ApiObject, type Chart, Duration } from 'cdk8s';
 import { parse } from 'yaml';
 import {
-  find,
-  identities,
-  newChart,
-  newModel,
-  newPlatform,
-  problemsOf,
-  rendered,
-  type Rendered,
-} from '../support/synth';
-import {
   AlertRule,
   AlertSeverity,
   DriftAlerting,
@@ -26,6 +16,16 @@ import {
   Workspace,
 } from 'cdk8s-mlops';
 import { type DriftCheckFile } from 'cdk8s-mlops/contract';
+import {
+  find,
+  identities,
+  newChart,
+  newModel,
+  newPlatform,
+  problemsOf,
+  rendered,
+  type Rendered,
+} from '../support/synth';
 
 const MODEL = newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) });
 

@@ -1,5 +1,5 @@
-import { problemsOf } from '../support/synth';
 import { NodePool } from 'cdk8s-mlops';
+import { problemsOf } from '../support/synth';
 
 test('a GPU pool is tainted, a CPU pool is not', () => {
   expect(NodePool.gpu('a10g', { gpusPerNode: 4 })).toMatchObject({

@@ -1,16 +1,5 @@
 import { Chart, Testing } from 'cdk8s';
 import {
-  find,
-  identities,
-  IMAGES,
-  newChart,
-  newModel,
-  newPlatform,
-  problemsOf,
-  rendered,
-  type Rendered,
-} from '../support/synth';
-import {
   ContainerImages,
   GpuDevicePlugin,
   MigStrategy,
@@ -21,6 +10,17 @@ import {
   Pushgateway,
   SecretReference,
 } from 'cdk8s-mlops';
+import {
+  find,
+  identities,
+  IMAGES,
+  newChart,
+  newModel,
+  newPlatform,
+  problemsOf,
+  rendered,
+  type Rendered,
+} from '../support/synth';
 
 function synth(props: Partial<MlModelPlatformProps> = {}): Rendered[] {
   const chart = newChart();

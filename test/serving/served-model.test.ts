@@ -1,16 +1,5 @@
 import { ApiObject, type App, type Chart, Duration } from 'cdk8s';
 import {
-  envOf,
-  find,
-  identities,
-  newChart,
-  newModel,
-  newPlatform,
-  problemsOf,
-  rendered,
-  type Rendered,
-} from '../support/synth';
-import {
   BootstrapChart,
   Exposure,
   GpuRequest,
@@ -25,6 +14,17 @@ import {
   ServingRuntime,
   StorageInitializer,
 } from 'cdk8s-mlops';
+import {
+  envOf,
+  find,
+  identities,
+  newChart,
+  newModel,
+  newPlatform,
+  problemsOf,
+  rendered,
+  type Rendered,
+} from '../support/synth';
 
 const { V1, V2 } = InferenceProtocol;
 const KNATIVE = ServingEngine.kserveKnative();

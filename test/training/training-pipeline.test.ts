@@ -1,17 +1,6 @@
 import { ApiObject, type Chart, Duration } from 'cdk8s';
 import { parse } from 'yaml';
 import {
-  envOf,
-  find,
-  identities,
-  newChart,
-  newModel,
-  newPlatform,
-  problemsOf,
-  rendered,
-  type Rendered,
-} from '../support/synth';
-import {
   type ExtraStep,
   GpuRequest,
   Mlflow,
@@ -26,6 +15,17 @@ import {
   VolumeAccessMode,
   Workspace,
 } from 'cdk8s-mlops';
+import {
+  envOf,
+  find,
+  identities,
+  newChart,
+  newModel,
+  newPlatform,
+  problemsOf,
+  rendered,
+  type Rendered,
+} from '../support/synth';
 
 const STEP: PipelineStep = { image: 'registry.example/churn:1', command: ['python', 'run.py'] };
 const GATES = QualityGates.fromObject({ metrics: { accuracy: { minimum: 0.9 } } });
