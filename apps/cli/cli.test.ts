@@ -96,7 +96,7 @@ describe('command', () => {
     const { output } = run('summary', path);
     expect(output.slice(output.indexOf('Next\n')).trim().split('\n').slice(1)).toEqual([
       `  kubectl apply --server-side --force-conflicts -f ${path}/a.yaml`,
-      `  kubectl create --field-manager=mlops-rollout -f ${path}/bootstrap   # once`,
+      `  kubectl create --field-manager=mlops-rollout -f ${path}/bootstrap   # new models; refuses what exists`,
       `  kubectl apply --server-side --force-conflicts -f ${path}`,
     ]);
   });

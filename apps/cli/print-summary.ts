@@ -35,7 +35,7 @@ export function printSummary(summary: Summary, directory: string): string {
 
 /**
  * What is created once is created before the steady manifests that share its objects, and after the namespace. `create`
- * refuses what exists, so that running it again undoes no promotion.
+ * refuses what exists, so that running it again undoes no promotion, and a model that was added later is not missed.
  */
 function nextCommands({ files }: Summary, directory: string): string[] {
   const apply = 'kubectl apply --server-side --force-conflicts -f';
@@ -43,7 +43,11 @@ function nextCommands({ files }: Summary, directory: string): string[] {
   const steady = files.filter(({ path }) => !path.startsWith('bootstrap/'));
   if (steady.length === files.length) return [all];
   const first = steady.filter(({ kinds }) => kinds.has('Namespace')).map(({ path }) => `${apply} ${directory}/${path}`);
-  return [...first, `kubectl create --field-manager=mlops-rollout -f ${directory}/bootstrap   # once`, all];
+  return [
+    ...first,
+    `kubectl create --field-manager=mlops-rollout -f ${directory}/bootstrap   # new models; refuses what exists`,
+    all,
+  ];
 }
 
 /** The stacks as text, with the commands that come next. */

@@ -56,7 +56,7 @@ test('serves 1 to 10 replicas at a concurrency of 70', () => {
 test('alerts on accuracy, drift and silence, and drift retrains', () => {
   const { groups } = find(objects, 'PrometheusRule', 'fraud-detector-drift-check').spec;
   expect(groups[0].rules.map(({ alert }: Rendered) => alert)).toEqual([
-    ...['ModelAccuracyDegraded', 'DataDriftDetected', 'DriftCheckSilent'],
+    ...['ModelAccuracyDegraded', 'ModelRecallDegraded', 'DataDriftDetected', 'DriftCheckSilent'],
   ]);
   const { data } = find(objects, 'ConfigMap', 'fraud-detector-drift-check');
   const { retrain } = load(data['drift-check.yaml']) as Rendered;

@@ -66,7 +66,7 @@ const TAINT_EFFECTS: Readonly<Record<NodeTaint['effect'], string>> = {
 
 /**
  * An EKS managed node group for a GPU pool: AL2023 with NVIDIA's driver, the pool's taints and labels, IMDSv2 only, an
- * encrypted disk, and the tag by which the cluster autoscaler knows of GPUs while there is no node.
+ * encrypted disk, and the tags by which the cluster autoscaler knows of GPUs, labels and taints while there is no node.
  */
 export class GpuNodeGroup extends Construct {
   /** Name of the node group. */
@@ -112,14 +112,27 @@ export class GpuNodeGroup extends Construct {
       dependsOn: role ? this.node.findAll().filter((each) => each instanceof IamRolePolicyAttachment) : undefined,
       tags,
     });
-    new AutoscalingGroupTagA(this, 'GpuTag', {
-      autoscalingGroupName: group.resources.get(0).autoscalingGroups.get(0).name,
-      tag: {
-        key: `k8s.io/cluster-autoscaler/node-template/resources/${NVIDIA_GPU}`,
-        value: String(pool.gpusPerNode),
-        propagateAtLaunch: false,
-      },
-    });
+    const autoscalingGroupName = group.resources.get(0).autoscalingGroups.get(0).name;
+    for (const [key, value] of Object.entries(this.nodeTemplate(pool))) {
+      new AutoscalingGroupTagA(this, `Tag-${key.replaceAll('/', '-')}`, {
+        autoscalingGroupName,
+        tag: { key: `k8s.io/cluster-autoscaler/node-template/${key}`, value, propagateAtLaunch: false },
+      });
+    }
+  }
+
+  /**
+   * What the cluster autoscaler has to know of a node while there is none, so that it starts one for a pod that selects it.
+   *
+   * @see https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md
+   */
+  private nodeTemplate({ gpusPerNode, labels, taints }: NodePool): Record<string, string> {
+    const all = Object.entries({ ...labels, [GPU_PRESENT_LABEL]: 'true' });
+    return {
+      [`resources/${NVIDIA_GPU}`]: String(gpusPerNode),
+      ...Object.fromEntries(all.map(([key, value]) => [`label/${key}`, value])),
+      ...Object.fromEntries(taints.map(({ key, value = '', effect }) => [`taint/${key}`, `${value}:${effect}`])),
+    };
   }
 
   private nodeRole(name: string, tags: Record<string, string>): IamRole {

@@ -11,8 +11,11 @@ import { Problems } from '../validation/problems';
 /** What happens to the objects of a bucket as they age. */
 export class BucketExpiry {
   /**
-   * Objects expire when they were archived, `days` after: those with the tag `lifecycle=archived`, which is set when a version
-   * is archived and removed when it is rolled back to. For model artifacts: nothing that may still serve is ever deleted.
+   * Only objects with the tag `lifecycle=archived` expire, which is set when a version is archived and removed when it is rolled
+   * back to. For model artifacts: nothing that may still serve is ever deleted.
+   *
+   * S3 counts the age of an object from when it was written, not from when it was tagged: whoever archives must write the
+   * object anew (copy it onto itself with the tag) to give it its whole time. Deleted objects can be brought back for 30 days.
    */
   public static archivedOnly(days = 90): BucketExpiry {
     return new BucketExpiry(days, true);

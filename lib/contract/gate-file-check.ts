@@ -15,7 +15,9 @@ type Mapping = Readonly<Record<string, unknown>>;
 const isMapping = (value: unknown): value is Mapping =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const show = (value: unknown): string => JSON.stringify(value) ?? String(value);
+/** JSON has no NaN, no infinities and no big integers. */
+const show = (value: unknown): string =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null) ? JSON.stringify(value) : String(value);
 
 const number: Shape = (value, path, report) => {
   if (typeof value !== 'number' || !Number.isFinite(value)) report(path, `must be a finite number, got ${show(value)}`);

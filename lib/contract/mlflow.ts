@@ -13,7 +13,10 @@ export const MLFLOW_TAGS = {
   artifactUri: 'artifact.uri',
 } as const;
 
-/** Values of the tag {@link MLFLOW_TAGS.lifecycle}. */
+/**
+ * Values of the tag {@link MLFLOW_TAGS.lifecycle}, of versions and of the objects of their artifacts. Objects are tagged
+ * `archived` by copying them onto themselves: expiry counts from when an object was written.
+ */
 export const LIFECYCLE = {
   staged: 'staged',
   canary: 'canary',

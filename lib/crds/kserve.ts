@@ -15,13 +15,13 @@ export interface KserveModel extends Omit<k8s.Container, 'name'> {
 }
 
 export interface KservePredictor {
-  readonly minReplicas: number;
-  readonly maxReplicas: number;
+  readonly minReplicas?: number;
+  readonly maxReplicas?: number;
   readonly scaleMetric?: string;
   readonly scaleTarget?: number;
-  readonly serviceAccountName: string;
-  readonly automountServiceAccountToken: boolean;
-  readonly terminationGracePeriodSeconds: number;
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly terminationGracePeriodSeconds?: number;
   readonly securityContext?: k8s.PodSecurityContext;
   readonly labels: Record<string, string>;
   readonly nodeSelector?: Record<string, string>;
@@ -30,6 +30,7 @@ export interface KservePredictor {
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly volumes?: readonly k8s.Volume[];
   readonly model?: KserveModel;
+  readonly storageUris?: readonly { readonly uri: string; readonly mountPath: string }[];
   readonly containers?: readonly k8s.Container[];
 }
 

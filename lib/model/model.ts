@@ -7,6 +7,7 @@ import {
   MODEL_SCHEMA_VERSION,
   type ModelSchema,
   PREDICTION_LOG_COLUMNS,
+  PREDICTION_LOG_PARTITIONS,
 } from '../contract';
 import { Problems } from '../validation/problems';
 import { type Feature } from './feature';
@@ -42,7 +43,7 @@ export interface ModelProps {
   readonly labelDelay?: Duration;
 }
 
-const RESERVED_COLUMNS: readonly string[] = Object.values(PREDICTION_LOG_COLUMNS);
+const RESERVED_COLUMNS: readonly string[] = [...Object.values(PREDICTION_LOG_COLUMNS), ...PREDICTION_LOG_PARTITIONS];
 
 /**
  * What a model is, said once: training, capture, drift check and gates all read the schema that it renders, so training
@@ -95,8 +96,7 @@ function checkModel(props: ModelProps): void {
   checkFeatures(props.features, problems);
   checkTask(props.task, problems);
   checkObjectives(props.objectives ?? {}, props.task.schema.type, problems);
-  const delay = props.labelDelay?.toSeconds({ integral: false });
-  if (delay !== undefined && delay < 0) problems.add('labelDelay', delay, 'must not be negative');
+  problems.checkDuration('labelDelay', props.labelDelay, 0);
   problems.throwIfAny();
 }
 

@@ -2,7 +2,10 @@ import { type Duration } from 'cdk8s';
 import { type ObjectivesSchema, type TaskType } from '../contract';
 import { type Problems } from '../validation/problems';
 
-/** What a model must reach in production. Alert rules, roll-outs and dashboards take their thresholds from here. */
+/**
+ * What a model must reach in production. Alert rules take their thresholds from here; latency and error rate are measured
+ * where requests are captured.
+ */
 export interface ModelObjectives {
   /**
    * Lowest share of correct predictions, between 0 and 1 (classification).

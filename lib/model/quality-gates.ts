@@ -14,7 +14,7 @@ export class QualityGates {
    * @throws ValidationError listing everything that is wrong.
    */
   public static fromObject(file: GateFile): QualityGates {
-    const problems = checkGateFile(file).map(({ path, message }) => `'${path.join('.')}' ${message}`);
+    const problems = checkGateFile(file).map(({ path, message }) => `${quoted(path)} ${message}`);
     if (problems.length > 0) throw new ValidationError('QualityGates', problems);
     return new QualityGates(file);
   }
@@ -35,9 +35,9 @@ export class QualityGates {
     const syntax = [...document.errors, ...document.warnings].map((error) => `${place(error.pos[0])} ${error.message}`);
     if (syntax.length > 0) throw new ValidationError(`QualityGates file '${path}'`, syntax);
 
-    const content = document.toJS() as GateFile;
+    const content = toContent(document, path);
     const problems = checkGateFile(content).map(
-      (problem) => `${place(offsetOf(document, problem))} '${problem.path.join('.')}' ${problem.message}`,
+      (problem) => `${place(offsetOf(document, problem))} ${quoted(problem.path)} ${problem.message}`,
     );
     if (problems.length > 0) throw new ValidationError(`QualityGates file '${path}'`, problems);
     return new QualityGates(content);
@@ -58,6 +58,20 @@ export class QualityGates {
   /** The gate file as YAML. */
   public toYaml(): string {
     return stringify(this.file, { aliasDuplicateObjects: false });
+  }
+}
+
+/** A place in the file; the file itself where there is none. */
+function quoted(path: GateFileProblem['path']): string {
+  return path.length === 0 ? 'the gate file' : `'${path.join('.')}'`;
+}
+
+/** The content; an alias without its anchor is found only here. */
+function toContent(document: Document, path: string): GateFile {
+  try {
+    return document.toJS() as GateFile;
+  } catch (cause) {
+    throw new ValidationError(`QualityGates file '${path}'`, [(cause as Error).message]);
   }
 }
 

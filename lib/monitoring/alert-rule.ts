@@ -1,6 +1,5 @@
 import { Duration } from 'cdk8s';
 import { type PrometheusAlertingRule } from '../crds/prometheus-operator';
-import { labelValueProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
 
 /** How urgent an alert is: the value of its label `severity`. */
@@ -189,8 +188,7 @@ export class AlertRule {
     for (const name of ['summary', 'description'] as const) {
       if (options[name].trim() === '') problems.add(name, options[name], 'must say something: people are woken by it');
     }
-    if (this.for.toSeconds({ integral: false }) % 1 !== 0)
-      problems.add('for', this.for.toHumanString(), 'must be whole seconds');
+    problems.checkDuration('for', this.for, 0);
     if (this.metric !== undefined && !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(this.metric)) {
       problems.add('metric', this.metric, 'must be the name of a metric, for example METRICS.dataDriftScore.name');
     }
@@ -201,12 +199,12 @@ export class AlertRule {
       if (!Number.isFinite(threshold)) problems.add('threshold', threshold, 'must be a finite number');
       for (const [label, value] of Object.entries(where)) {
         if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) problems.add('where', label, 'must be the name of a label');
-        problems.check(`where.${label}`, value, labelValueProblem(value));
+        if (label === 'model' || label === 'namespace') {
+          problems.add(`where.${label}`, value, 'is set by whoever watches the model: leave it out');
+        }
       }
     }
-    if (condition.kind === 'age' && condition.maxAge.toSeconds({ integral: false }) < 1) {
-      problems.add('maxAge', condition.maxAge.toHumanString(), 'must be at least a second');
-    }
+    if (condition.kind === 'age') problems.checkDuration('maxAge', condition.maxAge, 1);
     problems.throwIfAny();
   }
 }

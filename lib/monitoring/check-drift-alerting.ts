@@ -1,4 +1,5 @@
 import { cronProblem, timeZoneProblem } from '../validation/cron';
+import { dnsSubdomainProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { objectStoreUriProblem } from '../validation/uri';
 import { DEFAULT_ALERTS } from './default-rules';
@@ -27,6 +28,10 @@ export function checkDriftAlerting(props: DriftAlertingProps, problems: Problems
       problems.add(name, duration?.toHumanString(), 'must be whole hours, at least one');
     }
   }
+  if (schedule !== undefined && props.silentAfter === undefined) {
+    problems.add('schedule', schedule, "needs 'silentAfter': more than the longest time between two checks");
+  }
+  for (const name of props.imagePullSecrets ?? []) problems.check('imagePullSecrets', name, dnsSubdomainProblem(name));
   checkRetraining(props, problems);
   checkRuleNames(props, problems);
 }
@@ -35,7 +40,7 @@ function checkRetraining({ retrains, servedModel, minPredictions }: DriftAlertin
   if (minPredictions !== undefined && !retrains) {
     problems.add('minPredictions', minPredictions, "has no effect without 'retrains'");
   }
-  if (retrains && retrains.model !== servedModel.model) {
+  if (retrains && retrains.model.toSchemaJson() !== servedModel.model.toSchemaJson()) {
     const watched = servedModel.model.name;
     problems.add('retrains', retrains.model.name, `trains another model than the one that is watched, '${watched}'`);
   }
@@ -45,7 +50,7 @@ function checkRetraining({ retrains, servedModel, minPredictions }: DriftAlertin
 }
 
 function checkRuleNames({ rules = [] }: DriftAlertingProps, problems: Problems): void {
-  const names = [...Object.values(DEFAULT_ALERTS), ...rules.map(({ alert }) => alert)];
+  const names = [...DEFAULT_ALERTS, ...rules.map(({ alert }) => alert)];
   for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
     problems.add('rules', name, 'is the name of two rules: every alert has a name of its own');
   }

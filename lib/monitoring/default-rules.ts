@@ -1,14 +1,59 @@
 import { Duration } from 'cdk8s';
-import { METRICS } from '../contract';
+import { METRICS, type MetricSpec } from '../contract';
 import { type Model } from '../model/model';
+import { type ModelObjectives } from '../model/objectives';
 import { AlertComparison, AlertRule, AlertSeverity } from './alert-rule';
 
-/** Names of the alerts that every watched model has; accuracy's only where the model has an objective for it. */
-export const DEFAULT_ALERTS = {
-  accuracy: 'ModelAccuracyDegraded',
-  dataDrift: 'DataDriftDetected',
-  checkSilent: 'DriftCheckSilent',
-} as const;
+interface PerformanceAlert {
+  readonly alert: string;
+  readonly objective: Exclude<keyof ModelObjectives, 'maxLatencyP95'>;
+  readonly metric: MetricSpec;
+  /** Whether the objective is an upper limit. */
+  readonly upper: boolean;
+  /** How people call it. */
+  readonly says: string;
+}
+
+/** The alert of each objective that the drift check measures. */
+const PERFORMANCE: readonly PerformanceAlert[] = [
+  {
+    alert: 'ModelAccuracyDegraded',
+    objective: 'minAccuracy',
+    metric: METRICS.accuracy,
+    upper: false,
+    says: 'accuracy',
+  },
+  {
+    alert: 'ModelPrecisionDegraded',
+    objective: 'minPrecision',
+    metric: METRICS.precision,
+    upper: false,
+    says: 'precision',
+  },
+  { alert: 'ModelRecallDegraded', objective: 'minRecall', metric: METRICS.recall, upper: false, says: 'recall' },
+  { alert: 'ModelF1Degraded', objective: 'minF1', metric: METRICS.f1, upper: false, says: 'F1' },
+  {
+    alert: 'ModelAucDegraded',
+    objective: 'minAuc',
+    metric: METRICS.auc,
+    upper: false,
+    says: 'area under the ROC curve',
+  },
+  { alert: 'ModelMaeDegraded', objective: 'maxMae', metric: METRICS.mae, upper: true, says: 'mean absolute error' },
+  {
+    alert: 'ModelRmseDegraded',
+    objective: 'maxRmse',
+    metric: METRICS.rmse,
+    upper: true,
+    says: 'root mean squared error',
+  },
+];
+
+const DATA_DRIFT = 'DataDriftDetected';
+const CHECK_SILENT = 'DriftCheckSilent';
+
+/** Names of the alerts that a watched model may have by default: performance only where it has an objective. */
+export const DEFAULT_ALERTS: readonly string[] = [...PERFORMANCE.map(({ alert }) => alert), DATA_DRIFT, CHECK_SILENT];
 
 /** What the default rules are made from. */
 export interface DefaultRulesOptions {
@@ -21,34 +66,34 @@ export interface DefaultRulesOptions {
 
 /** The alerts that every watched model has. */
 export function defaultRules({ model, driftThreshold, silentAfter }: DefaultRulesOptions): AlertRule[] {
-  return [...accuracyRules(model), dataDrift(driftThreshold), checkSilent(silentAfter)];
+  return [...performanceRules(model), dataDrift(driftThreshold), checkSilent(silentAfter)];
 }
 
-function accuracyRules({ objectives, labelDelay }: Model): AlertRule[] {
-  const { minAccuracy } = objectives;
-  if (minAccuracy === undefined) return [];
-  // Without labels the only accuracy there is is the estimated one.
+function performanceRules({ objectives, labelDelay }: Model): AlertRule[] {
+  // Without labels the only performance there is is the estimated one.
   const estimated = labelDelay === undefined;
-  return [
-    AlertRule.threshold({
-      alert: DEFAULT_ALERTS.accuracy,
+  return PERFORMANCE.flatMap(({ alert, objective, metric, upper, says }) => {
+    const threshold = objectives[objective];
+    if (threshold === undefined) return [];
+    return AlertRule.threshold({
+      alert,
       severity: AlertSeverity.CRITICAL,
-      metric: METRICS.accuracy.name,
+      metric: metric.name,
       where: { estimated: String(estimated) },
-      comparison: AlertComparison.BELOW,
-      threshold: minAccuracy,
+      comparison: upper ? AlertComparison.ABOVE : AlertComparison.BELOW,
+      threshold,
       for: Duration.minutes(5),
-      summary: `{{ $labels.model }} {{ $labels.version }} answers {{ $value | humanizePercentage }} correctly, below ${minAccuracy * 100}%`,
+      summary: `{{ $labels.model }} {{ $labels.version }}: ${says} is {{ $value | humanize }}, ${upper ? 'above' : 'below'} ${threshold}`,
       description:
-        `The ${estimated ? 'estimated' : 'measured'} accuracy is below the model's objective. Look at drift and data quality ` +
-        'of the same time first: without drift the labels or the world have changed, and a retraining may not help.',
-    }),
-  ];
+        `The ${estimated ? 'estimated' : 'measured'} ${says} misses the model's objective. Look at drift and data quality of ` +
+        'the same time first: without drift the labels or the world have changed, and a retraining may not help.',
+    });
+  });
 }
 
 function dataDrift(threshold: number): AlertRule {
   return AlertRule.threshold({
-    alert: DEFAULT_ALERTS.dataDrift,
+    alert: DATA_DRIFT,
     severity: AlertSeverity.WARNING,
     metric: METRICS.dataDriftScore.name,
     comparison: AlertComparison.ABOVE,
@@ -63,7 +108,7 @@ function dataDrift(threshold: number): AlertRule {
 
 function checkSilent(maxAge: Duration): AlertRule {
   return AlertRule.age({
-    alert: DEFAULT_ALERTS.checkSilent,
+    alert: CHECK_SILENT,
     severity: AlertSeverity.WARNING,
     metric: METRICS.driftCheckLastSuccess.name,
     maxAge,

@@ -96,7 +96,7 @@ export interface DriftAlertingProps {
   /**
    * Longest time between two checks that ended with a judgement before an alert says so.
    *
-   * @default Duration.hours(3)
+   * @default - Duration.hours(3) for the default schedule; must be given with another one
    */
   readonly silentAfter?: Duration;
 
@@ -106,6 +106,13 @@ export interface DriftAlertingProps {
    * @default - none
    */
   readonly rules?: readonly AlertRule[];
+
+  /**
+   * Names of Secrets with credentials of the registry of the drift-checker image.
+   *
+   * @default - none
+   */
+  readonly imagePullSecrets?: readonly string[];
 
   /**
    * Annotations of the service account, for example `eks.amazonaws.com/role-arn`.
@@ -144,6 +151,7 @@ export class DriftAlerting extends Construct {
     const problems = Problems.of(this);
     checkDriftAlerting(props, problems);
     problems.throwIfAny();
+    platform._claim('DriftAlerting', this, model);
     this.rules = [
       ...defaultRules({
         model,
@@ -249,20 +257,21 @@ export class DriftAlerting extends Construct {
             activeDeadlineSeconds: 3000,
             backoffLimit: 2,
             ttlSecondsAfterFinished: Duration.days(1).toSeconds(),
-            template: { metadata: { labels }, spec: this.pod(props.retrains !== undefined) },
+            template: { metadata: { labels }, spec: this.pod(props) },
           },
         },
       },
     });
   }
 
-  private pod(callsApi: boolean): k8s.PodSpec {
+  private pod({ retrains, imagePullSecrets }: DriftAlertingProps): k8s.PodSpec {
     const { schema, driftCheck } = CONFIG_FILES;
     const token = this.platform.mlflowToken;
     return {
       restartPolicy: 'Never',
       serviceAccountName: this.name,
-      automountServiceAccountToken: callsApi,
+      automountServiceAccountToken: retrains !== undefined,
+      imagePullSecrets: imagePullSecrets?.map((name) => ({ name })),
       enableServiceLinks: false,
       securityContext: restrictedPod(CONTAINER_USER),
       containers: [

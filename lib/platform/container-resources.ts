@@ -40,6 +40,15 @@ export interface ContainerResources {
   readonly ephemeralStorage?: string;
 }
 
+/** What is asked for, with the defaults for what is not: an undefined value counts as not given. */
+export function resolveResources(
+  given: ContainerResources | undefined,
+  defaults: ContainerResources,
+): ContainerResources {
+  const said = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) };
+}
+
 /** Reports quantities that are none, and limits below what is reserved. */
 export function checkResources(prop: string, resources: ContainerResources, problems: Problems): void {
   const { cpu, cpuLimit, memory, memoryLimit, ephemeralStorage } = resources;

@@ -121,7 +121,8 @@ export class GpuDevicePluginDaemonSet extends Construct {
             automountServiceAccountToken: false,
             enableServiceLinks: false,
             priorityClassName: 'system-node-critical',
-            tolerations: [{ key: NVIDIA_GPU, operator: 'Exists', effect: 'NoSchedule' }],
+            // GPU nodes may have further taints; without the plugin their GPUs do not exist for Kubernetes.
+            tolerations: [{ operator: 'Exists' }],
             affinity: gpuNodeAffinity(),
             containers: [container(options.image, mig)],
             volumes: [

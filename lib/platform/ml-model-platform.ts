@@ -1,5 +1,6 @@
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
+import { DERIVED_NAMES } from '../contract';
 import { type Model } from '../model/model';
 import { dnsLabelProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
@@ -17,6 +18,9 @@ import { Pushgateway, PushgatewayServer } from './pushgateway';
 import { type SecretReference } from './secret-reference';
 import { renderStorageContainer, type StorageInitializer } from './storage-initializer';
 import { WorkflowExecutor } from './workflow-executor';
+
+/** Names of the platform's own objects, beside which a model's of that name would stand. */
+const RESERVED_NAMES = ['mlflow', 'pushgateway', 'training', 'mlops', 'workflow-executor', 'default-deny', 'allow-dns'];
 
 /** What the platform of a namespace consists of. */
 export interface MlModelPlatformProps {
@@ -119,12 +123,16 @@ export class MlModelPlatform extends Construct {
   /** What is done about KServe's storage initializer, if that is decided. */
   public readonly storageInitializer?: StorageInitializer;
 
+  /** Whether this platform renders the GPU device plugin. */
+  public readonly rendersDevicePlugin: boolean;
+
   /** @internal */
   public readonly _executor: WorkflowExecutor;
   /** @internal */
   public readonly _network: NetworkPolicies;
 
   private readonly schemas = new Map<string, string>();
+  private readonly claims = new Map<string, string>();
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: MlModelPlatformProps) {
@@ -152,6 +160,7 @@ export class MlModelPlatform extends Construct {
     const pushServer = image && new PushgatewayServer(this, 'Pushgateway', { namespace, monitoring, image });
     this.pushgatewayUrl = (pushServer || pushgateway._existing)?.url ?? '';
 
+    this.rendersDevicePlugin = props.gpu?._daemonSet !== undefined;
     if (props.gpu?._daemonSet) new GpuDevicePluginDaemonSet(this, 'GpuDevicePlugin', props.gpu._daemonSet);
     this._executor = new WorkflowExecutor(this, 'WorkflowExecutor', namespace);
     this._network = new NetworkPolicies(this, 'Network', {
@@ -183,6 +192,7 @@ export class MlModelPlatform extends Construct {
     }
     const name = model.objectName('schema');
     if (before === undefined) {
+      this.checkModelName(model);
       this.schemas.set(model.name, content);
       new k8s.KubeConfigMap(this, `Schema-${model.name}`, {
         metadata: objectMetadata({ name, namespace: this.namespace, app: 'model-schema', model: model.name }),
@@ -190,6 +200,43 @@ export class MlModelPlatform extends Construct {
       });
     }
     return name;
+  }
+
+  /**
+   * Adds a model for a construct of which there can be one for each model: two would render the same objects.
+   *
+   * @internal
+   */
+  public _claim(what: string, construct: Construct, model: Model): void {
+    const key = `${what} ${model.name}`;
+    const other = this.claims.get(key);
+    if (other !== undefined) {
+      const problems = Problems.of(construct);
+      problems.addText(
+        `the model '${model.name}' has a ${what} already, '${other}': two would render the same objects`,
+      );
+      problems.throwIfAny();
+    }
+    this.claims.set(key, construct.node.path);
+    this.addModel(model);
+  }
+
+  /** Names that this model's objects would share with the platform's or another model's. */
+  private checkModelName({ name }: Model): void {
+    const problems = Problems.of(this);
+    const suffixes = Object.values(DERIVED_NAMES).map(({ suffix }) => suffix);
+    if (RESERVED_NAMES.includes(name)) {
+      problems.addText(`a model cannot be named '${name}': the platform has objects of that name`);
+    }
+    for (const other of this.schemas.keys()) {
+      const [short, long] = [name, other].sort((a, b) => a.length - b.length) as [string, string];
+      if (suffixes.some((suffix) => `${short}${suffix}` === long)) {
+        problems.addText(
+          `models cannot be named '${short}' and '${long}': objects of the first have the name of the second`,
+        );
+      }
+    }
+    problems.throwIfAny();
   }
 
   private renderNamespace(): void {
@@ -213,6 +260,22 @@ export class MlModelPlatform extends Construct {
     problems.check('namespace', props.namespace, dnsLabelProblem(props.namespace));
     if (props.modelStore !== undefined) {
       problems.check('modelStore', props.modelStore, objectStoreUriProblem(props.modelStore));
+    }
+    if (props.gpu?._daemonSet?.namespace !== undefined) {
+      problems.check('gpu.namespace', props.gpu._daemonSet.namespace, dnsLabelProblem(props.gpu._daemonSet.namespace));
+    }
+    for (const other of this.node.root.node.findAll()) {
+      if (other === this || !(other instanceof MlModelPlatform)) continue;
+      const at = `'${other.node.path}'`;
+      if (other.namespace === props.namespace)
+        problems.add('namespace', props.namespace, `has a platform already, ${at}`);
+      if (props.gpu?._daemonSet && other.rendersDevicePlugin) {
+        problems.addText(`'gpu' is rendered by ${at} already, for the whole cluster: leave it out here`);
+      }
+      if (props.storageInitializer?._image !== undefined && other.storageInitializer?._image !== undefined) {
+        const remedy = 'use StorageInitializer.alreadyRestricted() here';
+        problems.addText(`'storageInitializer' is rendered by ${at} already, for the whole cluster: ${remedy}`);
+      }
     }
     checkNetwork(props.network ?? {}, problems);
     checkLimits(props.quota, props.containerDefaults, problems);

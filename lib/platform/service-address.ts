@@ -13,6 +13,8 @@ export class ServiceAddress {
     const { hostname, port, protocol } = new URL(url);
     const urlPort = port === '' ? { 'http:': 80, 'https:': 443 }[protocol] : Number(port);
     this.podPort = podPort ?? urlPort ?? 443;
-    this.namespace = /^[^.]+\.([^.]+)(\.svc(\.cluster\.local)?)?$/.exec(hostname)?.[1];
+    // `name.namespace` alone is also the form of a public host such as dagshub.com, which is reached by https.
+    const short = protocol === 'http:' ? /^[^.]+\.([^.]+)$/.exec(hostname)?.[1] : undefined;
+    this.namespace = /^[^.]+\.([^.]+)\.svc(\.cluster\.local)?$/.exec(hostname)?.[1] ?? short;
   }
 }

@@ -31,6 +31,9 @@ const HAVE_PROPS: Readonly<Record<string, string>> = {
   containers: 'runtime',
   labels: 'the labels that select pods',
   nodeSelector: 'pool',
+  imagePullSecrets: 'imagePullSecrets',
+  securityContext: "the profile 'restricted'",
+  storageUris: 'source',
   tolerations: 'pool',
 };
 
@@ -41,6 +44,10 @@ export function checkServedModel(spec: ServedModelSpec, runtime: ServingRuntime,
   checkProtocol(spec, runtime, problems);
   checkPoolFit('', spec, problems);
   checkOverrides(spec, problems);
+  for (const name of Object.keys(spec.secrets)) {
+    problems.check('secrets', name, environmentNameProblem(name));
+    if (name in spec.env) problems.add('secrets', name, 'stands under env and under secrets: keep one');
+  }
   for (const [name, value] of Object.entries(spec.env)) {
     problems.check('env', name, environmentNameProblem(name));
     const problem = secretLiteralProblem(name, value);
@@ -71,7 +78,7 @@ function checkName({ name, namespace, engine }: ServedModelSpec, runtime: Servin
 }
 
 function checkEngine(
-  { engine, minReplicas, target, exposure, runtime, batching }: ServedModelSpec,
+  { engine, minReplicas, target, exposure, runtime, batching, pool }: ServedModelSpec,
   problems: Problems,
 ): void {
   if (minReplicas === 0 && !engine._scalesToZero) {
@@ -84,6 +91,14 @@ function checkEngine(
   }
   if (minReplicas === 0 && (target?.metric === 'cpu' || target?.metric === 'memory')) {
     problems.add('replicas.target', target.metric, 'cannot scale to zero: without a pod it has no value');
+  }
+  if (pool && !engine._selectsNodes) {
+    const remedy = 'enable its feature flags and say so with ServingEngine.kserveKnative({ nodeSelection: true })';
+    problems.add(
+      'pool',
+      pool.name,
+      `cannot be had on KServe Knative as it is installed, which refuses node selectors: ${remedy}`,
+    );
   }
   if (exposure._kind === 'kserve' && !engine._deploymentMode) {
     problems.addText(

@@ -13,6 +13,7 @@ import {
   probe,
   readyPath,
   scheduling,
+  serverEnvironment,
   type ServedModelSpec,
   serverResources,
   serverSecurity,
@@ -24,6 +25,7 @@ import { MODEL_MOUNT } from './serving-runtime';
 export const SERVICE_PORT = 80;
 const PORT_NAME = 'http';
 const MODEL_URI = 'MODEL_URI';
+const SERVER = 'server';
 
 /**
  * The model as a plain Deployment, with an init container that downloads the artifact. Its address is an annotation of the
@@ -39,8 +41,11 @@ export class DeploymentServing extends Construct {
   ) {
     super(scope, id);
     const { name, namespace } = spec;
-    this.deployment(this, 'Resource', undefined);
-    this.deployment(BootstrapChart.of(this), `Deployment-${namespace}-${name}`, spec.source);
+    new k8s.KubeDeployment(this, 'Resource', { metadata: this.metadata, spec: this.deployment() });
+    new k8s.KubeDeployment(BootstrapChart.of(this), `Deployment-${namespace}-${name}`, {
+      metadata: this.metadata,
+      spec: this.bootstrapDeployment(spec.source),
+    });
     new k8s.KubeService(this, 'Service', {
       metadata: this.metadata,
       spec: {
@@ -60,56 +65,66 @@ export class DeploymentServing extends Construct {
     return selectorLabels('model-server', this.spec.name);
   }
 
-  private deployment(scope: Construct, id: string, source: ModelSource | undefined): void {
+  /** What the API server wants at least, the artifact and its version: see `KserveServing`. */
+  private bootstrapDeployment({ modelUri, version }: ModelSource): k8s.DeploymentSpec {
+    return {
+      selector: { matchLabels: this.selector },
+      template: {
+        metadata: {
+          labels: { ...this.selector, [LABELS.version]: version },
+          annotations: { [ANNOTATIONS.uri]: modelUri },
+        },
+        spec: { containers: [{ name: SERVER, image: this.spec.runtime.image }] },
+      },
+    };
+  }
+
+  private deployment(): k8s.DeploymentSpec {
     const { spec } = this;
     const fixed = spec.maxReplicas === spec.minReplicas;
-    new k8s.KubeDeployment(scope, id, {
-      metadata: this.metadata,
-      spec: {
-        // The autoscaler owns the number where there is one.
-        replicas: fixed ? spec.minReplicas : undefined,
-        selector: { matchLabels: this.selector },
-        strategy: {
-          type: 'RollingUpdate',
-          rollingUpdate: { maxSurge: k8s.IntOrString.fromNumber(1), maxUnavailable: k8s.IntOrString.fromNumber(0) },
-        },
-        progressDeadlineSeconds: Math.max(600, spec.startupSeconds + 300),
-        template: {
-          metadata: {
-            labels: { ...podLabels(spec), ...(source && { [LABELS.version]: source.version }) },
-            ...(source && { annotations: { [ANNOTATIONS.uri]: source.modelUri } }),
-          },
-          spec: {
-            serviceAccountName: spec.serviceAccount,
-            automountServiceAccountToken: false,
-            enableServiceLinks: false,
-            terminationGracePeriodSeconds: 60,
-            securityContext: restrictedPod(spec.runtime.user),
-            imagePullSecrets:
-              spec.imagePullSecrets.length > 0 ? spec.imagePullSecrets.map((name) => ({ name })) : undefined,
-            ...scheduling(spec),
-            initContainers: [this.loader()],
-            containers: [this.server()],
-            volumes: [
-              { name: 'tmp', emptyDir: {} },
-              { name: 'model', emptyDir: {} },
-            ],
-          },
+    return {
+      // The autoscaler owns the number where there is one.
+      replicas: fixed ? spec.minReplicas : undefined,
+      selector: { matchLabels: this.selector },
+      strategy: {
+        type: 'RollingUpdate',
+        rollingUpdate: { maxSurge: k8s.IntOrString.fromNumber(1), maxUnavailable: k8s.IntOrString.fromNumber(0) },
+      },
+      progressDeadlineSeconds: Math.max(600, spec.startupSeconds + 300),
+      template: {
+        metadata: { labels: podLabels(spec) },
+        spec: {
+          serviceAccountName: spec.serviceAccount,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 60,
+          securityContext: restrictedPod(spec.runtime.user),
+          imagePullSecrets:
+            spec.imagePullSecrets.length > 0 ? spec.imagePullSecrets.map((name) => ({ name })) : undefined,
+          ...scheduling(spec),
+          initContainers: [this.loader()],
+          containers: [this.server()],
+          volumes: [
+            { name: 'tmp', emptyDir: {} },
+            { name: 'model', emptyDir: {} },
+          ],
         },
       },
-    });
+    };
   }
 
   /** Downloads the artifact with KServe's storage initializer, which is a program of its own. */
   private loader(): k8s.Container {
     const container = storageInitializerContainer(this.spec.loaderImage);
     const { securityContext } = container;
+    const { storageSecret } = this.spec;
     const { user } = this.spec.runtime;
     return {
       ...container,
       name: 'model-loader',
       args: [`$(${MODEL_URI})`, MODEL_MOUNT],
       env: [artifactAddress(), { name: 'HOME', value: '/tmp' }],
+      envFrom: storageSecret === undefined ? undefined : [{ secretRef: { name: storageSecret } }],
       securityContext: { ...securityContext, runAsUser: user, readOnlyRootFilesystem: true },
       volumeMounts: [
         { name: 'tmp', mountPath: '/tmp' },
@@ -123,14 +138,19 @@ export class DeploymentServing extends Construct {
     const { args = [], env = [] } = nameSetting(spec);
     const { runtime } = spec;
     const own = runtime.format === undefined;
-    const settings = { HOME: '/tmp', ...runtime.env, ...batchingVariables(spec), ...spec.env };
+    const settings = { ...runtime.env, ...batchingVariables(spec) };
     const startUp = [...runtime.args, ...args];
     return {
-      name: 'server',
+      name: SERVER,
       image: runtime.image,
       // An image of the user's own is started by its command, a known one by its arguments.
       ...(startUp.length > 0 && (own ? { command: startUp } : { args: startUp })),
-      env: [...env, ...Object.entries(settings).map(([name, value]) => ({ name, value })), artifactAddress()],
+      env: [
+        ...env,
+        ...Object.entries(settings).map(([name, value]) => ({ name, value })),
+        ...serverEnvironment(spec),
+        artifactAddress(),
+      ],
       ports: containerPorts(spec, PORT_NAME),
       resources: serverResources(spec),
       securityContext: serverSecurity(spec),

@@ -11,6 +11,14 @@ export interface GatewayExposureOptions {
   readonly hostnames: readonly string[];
 
   /**
+   * Namespace of the pods that carry the Gateway's traffic, which are let in. Envoy Gateway runs them in
+   * `envoy-gateway-system`, wherever the Gateway is.
+   *
+   * @default - that of the Gateway
+   */
+  readonly proxyNamespace?: string;
+
+  /**
    * The Gateway's listener.
    *
    * @default - every listener that allows the route
@@ -34,6 +42,9 @@ export class Exposure {
     const problems = new Problems('Exposure.gateway');
     problems.check('name', options.name, dnsSubdomainProblem(options.name));
     problems.check('namespace', options.namespace, dnsLabelProblem(options.namespace));
+    const { proxyNamespace, listener } = options;
+    if (proxyNamespace !== undefined) problems.check('proxyNamespace', proxyNamespace, dnsLabelProblem(proxyNamespace));
+    if (listener !== undefined) problems.check('listener', listener, dnsSubdomainProblem(listener));
     if (options.hostnames.length === 0) problems.add('hostnames', options.hostnames, 'must name at least one host');
     for (const host of options.hostnames) {
       problems.check('hostnames', host, dnsSubdomainProblem(host.replace(/^\*\./, '')));

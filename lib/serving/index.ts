@@ -2,7 +2,7 @@ export * from './exposure';
 export * from './model-source';
 export { type BatchingOptions, type ReplicasOptions, ScaleTarget } from './scaling';
 export * from './served-model';
-export { ServingEngine } from './serving-engine';
+export { type KnativeOptions, ServingEngine } from './serving-engine';
 export {
   type CustomRuntimeOptions,
   InferenceProtocol,

@@ -13,20 +13,24 @@ import {
   probe,
   readyPath,
   scheduling,
+  serverEnvironment,
   type ServedModelSpec,
   serverResources,
   serverSecurity,
   startupProbe,
 } from './served-model-spec';
+import { MODEL_MOUNT } from './serving-runtime';
 
 /** The port's name: Knative derives the protocol from it. @internal */
 export const KSERVE_PORT_NAME = { Standard: 'http', Knative: 'http1' } as const;
 
-const STORAGE_URI = 'STORAGE_URI';
+const DEPLOYMENT_MODE = 'serving.kserve.io/deploymentMode';
+const OWN_CONTAINER = 'kserve-container';
 
 /**
- * The model as an InferenceService, twice: the steady one without what roll-outs change (artifact and version), and the
- * whole one that is created once.
+ * The model as an InferenceService, twice: the steady one without what roll-outs change (artifact and version), and one with
+ * little more than that, which is created once. Its creator goes on owning what it names, so it names no field that a later
+ * version of the program might want to remove.
  *
  * @internal
  */
@@ -37,26 +41,26 @@ export class KserveServing extends Construct {
     private readonly spec: ServedModelSpec,
   ) {
     super(scope, id);
-    const { name, namespace } = spec;
-    this.inferenceService(this, 'Resource', undefined);
-    this.inferenceService(BootstrapChart.of(this), `InferenceService-${namespace}-${name}`, spec.source);
-  }
-
-  private inferenceService(scope: Construct, id: string, source: ModelSource | undefined): void {
-    const { name, namespace, exposure } = this.spec;
+    const { name, namespace, exposure } = spec;
     const local: Record<string, string> =
       exposure._kind === 'kserve' ? {} : { 'networking.kserve.io/visibility': 'cluster-local' };
-    new InferenceService(scope, id, {
-      metadata: objectMetadata({
-        name,
-        namespace,
-        app: 'model-server',
-        model: name,
-        labels: local,
-        annotations: this.annotations(),
-      }),
-      spec: { predictor: { ...this.predictor(source), ...this.spec.predictorOverrides } },
+    new InferenceService(this, 'Resource', {
+      metadata: this.metadata(this.annotations(), local),
+      spec: { predictor: this.predictor() },
     });
+    // KServe looks at mode and visibility when the object is created, and never again.
+    new InferenceService(BootstrapChart.of(this), `InferenceService-${namespace}-${name}`, {
+      metadata: this.metadata({ [DEPLOYMENT_MODE]: this.mode }, local),
+      spec: { predictor: this.bootstrapPredictor(spec.source) },
+    });
+  }
+
+  private metadata(
+    annotations: Record<string, string>,
+    labels: Record<string, string>,
+  ): ReturnType<typeof objectMetadata> {
+    const { name, namespace } = this.spec;
+    return objectMetadata({ name, namespace, app: 'model-server', model: name, labels, annotations });
   }
 
   private get mode(): 'Standard' | 'Knative' {
@@ -65,38 +69,56 @@ export class KserveServing extends Construct {
 
   /** The mode is always said: KServe's default differs from one installation to the next, and it cannot be changed. */
   private annotations(): Record<string, string> {
-    const { minReplicas, maxReplicas, target } = this.spec;
-    const mode = { 'serving.kserve.io/deploymentMode': this.mode };
+    const { minReplicas, maxReplicas, target, startupSeconds } = this.spec;
+    const mode = { [DEPLOYMENT_MODE]: this.mode };
     if (this.mode === 'Standard') {
       return { ...mode, 'serving.kserve.io/autoscalerClass': maxReplicas > minReplicas ? 'hpa' : 'none' };
     }
+    // Knative knows no startup probe; it waits for readiness until this deadline.
+    const knative = { ...mode, 'serving.knative.dev/progress-deadline': `${startupSeconds}s` };
     const byResource = target?.metric === 'cpu' || target?.metric === 'memory';
-    return byResource ? { ...mode, 'autoscaling.knative.dev/class': 'hpa.autoscaling.knative.dev' } : mode;
+    return byResource ? { ...knative, 'autoscaling.knative.dev/class': 'hpa.autoscaling.knative.dev' } : knative;
   }
 
-  private predictor(source: ModelSource | undefined): KservePredictor {
+  private predictor(): KservePredictor {
     const { spec, mode } = this;
     const { target, batching, runtime, imagePullSecrets } = spec;
-    const version = source && { [LABELS.version]: source.version };
+    const { volumes = [], ...overrides } = spec.predictorOverrides as { volumes?: k8s.Volume[] };
     return {
       minReplicas: spec.minReplicas,
       maxReplicas: spec.maxReplicas,
       ...(target && { scaleMetric: target.metric, scaleTarget: target.target }),
       serviceAccountName: spec.serviceAccount,
       automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 60,
-      // Knative refuses a security context of the pod unless a feature flag allows it.
-      ...(mode === 'Standard' && { securityContext: restrictedPod(runtime.user) }),
-      labels: { ...podLabels(spec), ...version },
+      // Knative has no such field, and takes a security context of the pod only behind a feature flag.
+      ...(mode === 'Standard' && { terminationGracePeriodSeconds: 60, securityContext: restrictedPod(runtime.user) }),
+      labels: podLabels(spec),
       ...scheduling(spec),
       ...(batching && { batcher: { maxBatchSize: batching.maxBatchSize, maxLatency: batching.maxLatencyMs } }),
       ...(imagePullSecrets.length > 0 && { imagePullSecrets: imagePullSecrets.map((secret) => ({ name: secret })) }),
-      volumes: [{ name: 'tmp', emptyDir: {} }],
-      ...(runtime.format ? { model: this.model(source) } : { containers: [this.ownContainer(source)] }),
+      volumes: [{ name: 'tmp', emptyDir: {} }, ...volumes],
+      ...(runtime.format ? { model: this.model() } : { containers: [this.ownContainer()] }),
+      ...overrides,
     };
   }
 
-  private model(source: ModelSource | undefined): KserveModel {
+  /** What the API server wants at least, the artifact and its version. */
+  private bootstrapPredictor({ modelUri, version }: ModelSource): KservePredictor {
+    const { runtime, protocol } = this.spec;
+    const labels = { [LABELS.version]: version };
+    if (runtime.format) {
+      const { format: modelFormat, kserveRuntime = '' } = runtime;
+      return {
+        labels,
+        model: { modelFormat, runtime: kserveRuntime, protocolVersion: protocol, storageUri: modelUri },
+      };
+    }
+    // Lists of containers are replaced as a whole, so the address has to stand beside them.
+    const storageUris = [{ uri: modelUri, mountPath: MODEL_MOUNT }];
+    return { labels, storageUris, containers: [{ name: OWN_CONTAINER, image: runtime.image }] };
+  }
+
+  private model(): KserveModel {
     const { runtime, protocol } = this.spec;
     const { args, env } = nameSetting(this.spec);
     return {
@@ -104,28 +126,25 @@ export class KserveServing extends Construct {
       modelFormat: runtime.format ?? { name: '' },
       runtime: runtime.kserveRuntime ?? '',
       protocolVersion: protocol,
-      ...(source && { storageUri: source.modelUri }),
       // KServe's runtimes bring their own arguments; these are appended, and the last one wins.
       args,
       env: [...(env ?? []), ...metricsDirectory(runtime.env), ...this.environment()],
     };
   }
 
-  /** An image of the user's own: KServe downloads the artifact for it when it is told to by a variable. */
-  private ownContainer(source: ModelSource | undefined): k8s.Container {
+  private ownContainer(): k8s.Container {
     const { runtime } = this.spec;
-    const storage = source ? [{ name: STORAGE_URI, value: source.modelUri }] : [];
     return {
       ...this.container(),
-      name: 'kserve-container',
+      name: OWN_CONTAINER,
       image: runtime.image,
       ...(runtime.args.length > 0 && { command: [...runtime.args] }),
-      env: [...(nameSetting(this.spec).env ?? []), ...this.environment(), ...storage],
+      env: [...(nameSetting(this.spec).env ?? []), ...this.environment()],
     };
   }
 
   private environment(): k8s.EnvVar[] {
-    return Object.entries({ HOME: '/tmp', ...this.spec.env }).map(([name, value]) => ({ name, value }));
+    return serverEnvironment(this.spec);
   }
 
   private container(): Omit<k8s.Container, 'name'> {
@@ -135,7 +154,6 @@ export class KserveServing extends Construct {
       resources: serverResources(spec),
       securityContext: serverSecurity(spec),
       readinessProbe: { ...probe(readyPath(spec), spec), periodSeconds: 10, timeoutSeconds: 5 },
-      // Knative knows no startup probe; it waits for readiness as long as its progress deadline.
       ...(mode === 'Standard' && {
         startupProbe: startupProbe(spec),
         livenessProbe: { ...probe(spec.runtime.livePath, spec), periodSeconds: 30, timeoutSeconds: 10 },

@@ -1,6 +1,6 @@
 import { labelValueProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
-import { objectStoreUriProblem } from '../validation/uri';
+import { artifactUriProblem } from '../validation/uri';
 
 /** Options of {@link ModelSource.uri}. */
 export interface ModelUriOptions {
@@ -15,14 +15,14 @@ export interface ModelUriOptions {
 /** The artifact that is served first. From then on roll-outs decide, and this is not looked at again. Immutable data. */
 export class ModelSource {
   /**
-   * An artifact in an object store.
+   * An artifact that KServe's storage initializer can download.
    *
    * @param modelUri folder of the artifact, for example `s3://acme-models/fraud-detector/v2`
    * @throws ValidationError when the address or the version is none.
    */
   public static uri(modelUri: string, options: ModelUriOptions = {}): ModelSource {
     const problems = new Problems('ModelSource.uri');
-    problems.check('modelUri', modelUri, objectStoreUriProblem(modelUri));
+    problems.check('modelUri', modelUri, artifactUriProblem(modelUri));
     const version = options.version ?? modelUri.split('/').at(-1) ?? '';
     problems.check('version', version, version === '' ? 'must not be empty' : labelValueProblem(version));
     problems.throwIfAny();

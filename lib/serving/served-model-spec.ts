@@ -2,9 +2,11 @@ import { k8s } from 'cdk8s-plus-29';
 import { COMPONENTS, LABELS } from '../contract';
 import { resourceRequirements, type ContainerResources } from '../platform/container-resources';
 import { type GpuRequest } from '../platform/gpu-request';
+import { type EgressRule } from '../platform/network-policies';
 import { type NodePool } from '../platform/node-pool';
 import { objectLabels } from '../platform/object-metadata';
 import { restrictedContainer } from '../platform/pod-security';
+import { type SecretReference } from '../platform/secret-reference';
 import { type Exposure } from './exposure';
 import { type ModelSource } from './model-source';
 import { type BatchingOptions, type ScaleTarget } from './scaling';
@@ -31,6 +33,9 @@ export interface ServedModelSpec {
   readonly exposure: Exposure;
   readonly startupSeconds: number;
   readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, SecretReference>>;
+  readonly storageSecret?: string;
+  readonly egress: readonly EgressRule[];
   readonly imagePullSecrets: readonly string[];
   readonly loaderImage: string;
   readonly predictorOverrides: Readonly<Record<string, unknown>>;
@@ -65,6 +70,15 @@ export function containerPorts({ runtime }: ServedModelSpec, portName: string): 
 /** Name of the port that metrics are scraped from. */
 export function metricsPort({ runtime }: ServedModelSpec, portName: string): string {
   return runtime.metrics.port !== runtime.port ? 'metrics' : portName;
+}
+
+/** The user's environment of the server. */
+export function serverEnvironment({ env, secrets }: ServedModelSpec): k8s.EnvVar[] {
+  return [
+    // Most images' home is not writable for the user that runs here.
+    ...Object.entries({ HOME: '/tmp', ...env }).map(([name, value]) => ({ name, value })),
+    ...Object.entries(secrets).map(([name, reference]) => reference._toEnvVar(name)),
+  ];
 }
 
 /** Requests, limits and GPUs of the server. */

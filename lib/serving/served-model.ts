@@ -5,12 +5,14 @@ import { COMPONENTS, LABELS } from '../contract';
 import { HttpRoute } from '../crds/gateway-api';
 import { PodMonitor } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
-import { checkResources, type ContainerResources } from '../platform/container-resources';
+import { checkResources, type ContainerResources, resolveResources } from '../platform/container-resources';
 import { type GpuRequest } from '../platform/gpu-request';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { BootstrapChart } from '../platform/mlops-app';
+import { checkEgress, type EgressRule } from '../platform/network-policies';
 import { type NodePool } from '../platform/node-pool';
 import { objectMetadata } from '../platform/object-metadata';
+import { type SecretReference } from '../platform/secret-reference';
 import { DEFAULT_STORAGE_INITIALIZER_IMAGE } from '../platform/storage-initializer';
 import { imageProblem } from '../validation/image';
 import { dnsLabelProblem, dnsSubdomainProblem } from '../validation/names';
@@ -118,6 +120,20 @@ export interface ServedModelProps {
   readonly env?: { readonly [name: string]: string };
 
   /**
+   * Environment of the server from Secrets.
+   *
+   * @default - none
+   */
+  readonly secrets?: { readonly [name: string]: SecretReference };
+
+  /**
+   * Addresses that the servers may reach beside the object store on 443, for example a store of one's own.
+   *
+   * @default - none
+   */
+  readonly egress?: readonly EgressRule[];
+
+  /**
    * Annotations of the service account, for example `eks.amazonaws.com/role-arn`.
    *
    * @default - none: EKS Pod Identity needs none
@@ -125,8 +141,9 @@ export interface ServedModelProps {
   readonly serviceAccountAnnotations?: { readonly [key: string]: string };
 
   /**
-   * Name of a Secret with the credentials of the object store, in the form that KServe expects, for stores without an
-   * identity of the service account.
+   * Name of a Secret with the credentials of the object store, for stores without an identity of the service account. On KServe
+   * it has the form that KServe expects; on `ServingEngine.deployment()` its keys are the downloader's environment, for
+   * example `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_ENDPOINT_URL`.
    *
    * @default - none
    * @see https://kserve.github.io/website/docs/model-serving/storage/providers/s3
@@ -193,7 +210,7 @@ export class ServedModel extends Construct {
     const spec = this.resolve(props);
     this.check(props, spec);
 
-    platform.addModel(model);
+    platform._claim('ServedModel', this, model);
     new k8s.KubeServiceAccount(this, 'ServiceAccount', {
       metadata: { ...this.metadata(this.serviceAccountName), annotations: { ...props.serviceAccountAnnotations } },
       automountServiceAccountToken: false,
@@ -231,12 +248,15 @@ export class ServedModel extends Construct {
       maxReplicas: max,
       target: target ?? (max > min && min > 0 ? ScaleTarget.cpu(80) : undefined),
       batching: props.batching,
-      resources: { ...DEFAULT_RESOURCES, ...props.resources },
+      resources: resolveResources(props.resources, DEFAULT_RESOURCES),
       gpu: props.gpu,
       pool: props.pool,
       exposure: props.exposure ?? Exposure.clusterLocal(),
-      startupSeconds: (props.startupTimeout ?? Duration.minutes(10)).toSeconds(),
+      startupSeconds: Math.floor((props.startupTimeout ?? Duration.minutes(10)).toSeconds({ integral: false })),
       env: { ...props.env },
+      secrets: { ...props.secrets },
+      storageSecret: props.storageSecret,
+      egress: [...(props.egress ?? [])],
       imagePullSecrets: [...(props.imagePullSecrets ?? [])],
       loaderImage: props.loaderImage ?? DEFAULT_STORAGE_INITIALIZER_IMAGE,
       predictorOverrides: { ...props.predictorOverrides },
@@ -246,10 +266,16 @@ export class ServedModel extends Construct {
   private check(props: ServedModelProps, spec: ServedModelSpec): void {
     const problems = Problems.of(this);
     checkScaling(props.replicas ?? {}, props.batching, problems);
-    checkResources('resources', props.resources ?? {}, problems);
+    checkResources('resources', spec.resources, problems);
+    checkEgress(spec.egress, problems);
     checkServedModel(spec, props.runtime, problems);
-    if (spec.startupSeconds < 10) {
-      problems.add('startupTimeout', props.startupTimeout?.toHumanString(), 'must be at least 10 seconds');
+    problems.checkDuration('startupTimeout', props.startupTimeout, 10);
+    if (props.loaderImage !== undefined && this.engine._deploymentMode) {
+      problems.add(
+        'loaderImage',
+        props.loaderImage,
+        'has no effect on KServe, which brings its own: StorageInitializer says which',
+      );
     }
     problems.check('loaderImage', spec.loaderImage, imageProblem(spec.loaderImage));
     if (props.storageSecret !== undefined) {

@@ -2,7 +2,7 @@ import { type k8s } from 'cdk8s-plus-29';
 import { type Construct } from 'constructs';
 import { COMPONENTS, LABELS } from '../contract';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
-import { namespaceNamed, ports } from '../platform/network-policies';
+import { egressTo, namespaceNamed, ports } from '../platform/network-policies';
 import { type ServedModelSpec } from './served-model-spec';
 
 /** Where Knative's activator, autoscaler and gateways live. */
@@ -25,7 +25,7 @@ export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platfor
   const gateway = exposure._gateway;
   const from: k8s.NetworkPolicyPeer[] = [
     { podSelector: {} },
-    ...[...callers, ...(gateway ? [gateway.namespace] : [])].map((each) => ({
+    ...[...callers, ...(gateway ? [gateway.proxyNamespace ?? gateway.namespace] : [])].map((each) => ({
       namespaceSelector: namespaceNamed(each),
     })),
   ];
@@ -44,7 +44,7 @@ export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platfor
       { from: [prometheus], ports: ports(knative ? runtime.port : runtime.metrics.port) },
       ...(knative ? [{ from: system, ports: ports(...QUEUE_PROXY_PORTS) }] : []),
     ],
-    [platform._network.objectStore(), platform._network.podIdentity()],
+    [platform._network.objectStore(), platform._network.podIdentity(), ...spec.egress.map(egressTo)],
     scope,
   );
 }

@@ -21,7 +21,7 @@ import { objectLabels, objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
 import { type RunStep, workspaceClaim } from './run-step';
 import { stepRetries, stepScheduling } from './step-scheduling';
-import { type EngineProps } from './training-engine';
+import { type EngineProps, RUN_HISTORY_LIMIT } from './training-engine';
 
 const ENTRYPOINT = 'training';
 const PIPELINE = 'pipeline';
@@ -33,14 +33,15 @@ export const ARGO_RUN_IDENTITY: readonly k8s.EnvVar[] = [
 ];
 
 /**
- * Retries what was interrupted, never what failed: a lost or deleted pod is an error of the node; a container that was
- * told to end (SIGTERM, SIGKILL) was evicted, unless it ran out of memory.
+ * Retries what was interrupted, never what failed: a deleted pod is an error; a lost node leaves no exit code (-1); a container
+ * that was told to end (SIGTERM, SIGKILL) was evicted, unless it ran out of memory or of time.
  *
  * @see https://argo-workflows.readthedocs.io/en/latest/retries/#conditional-retries
  */
 const INTERRUPTED =
   'lastRetry.status == "Error" || ' +
-  '(lastRetry.exitCode in ["137", "143"] && not (lastRetry.message contains "OOMKilled"))';
+  '(lastRetry.exitCode in ["-1", "137", "143"] && not (lastRetry.message contains "OOMKilled") && ' +
+  'not (lastRetry.message contains "longer than the specified deadline"))';
 
 /** Argo's own containers get neither a security context nor resources unless the template patches them. */
 const ARGO_CONTAINER = {
@@ -110,8 +111,8 @@ export class ArgoTraining extends Construct {
         timezone: timeZone,
         concurrencyPolicy: 'Forbid',
         startingDeadlineSeconds: props.startingDeadlineSeconds,
-        successfulJobsHistoryLimit: 3,
-        failedJobsHistoryLimit: 3,
+        successfulJobsHistoryLimit: RUN_HISTORY_LIMIT,
+        failedJobsHistoryLimit: RUN_HISTORY_LIMIT,
         workflowMetadata: { labels },
         workflowSpec: {
           workflowTemplateRef: { name },

@@ -7,6 +7,7 @@ import { objectStoreUriProblem } from '../validation/uri';
 import { RESERVED_STEP_NAMES } from './order-steps';
 import { checkStep, checkStepName, type ExtraStep, type PipelineStep, type TrainingSteps } from './pipeline-step';
 import { type TrainingEngine } from './training-engine';
+import { type Workspace } from './workspace';
 
 /** The props of a pipeline that can be wrong by themselves. */
 export interface PipelineSettings {
@@ -15,6 +16,7 @@ export interface PipelineSettings {
   readonly schedule: string;
   readonly timeZone?: string;
   readonly steps: TrainingSteps;
+  readonly workspace: Workspace;
   readonly extraSteps?: readonly ExtraStep[];
   readonly trainingDataUri?: string;
   readonly modelStore?: string;
@@ -66,12 +68,11 @@ function checkAddresses(props: PipelineSettings, problems: Problems): void {
 }
 
 function checkDurations(props: PipelineSettings, problems: Problems): void {
-  const { deadline, startingDeadline, keepRuns = Duration.days(7), cooldown = Duration.hours(6) } = props;
-  for (const [name, duration] of Object.entries({ deadline, startingDeadline })) {
-    if (duration && duration.toSeconds({ integral: false }) < 60) {
-      problems.add(name, duration.toHumanString(), 'must be at least a minute');
-    }
-  }
+  const { keepRuns = Duration.days(7), cooldown = Duration.hours(6) } = props;
+  problems.checkDuration('deadline', props.deadline, 60);
+  problems.checkDuration('startingDeadline', props.startingDeadline, 60);
+  problems.checkDuration('cooldown', cooldown, 0);
+  problems.checkDuration('keepRuns', keepRuns, 0);
   const kept = keepRuns.toSeconds({ integral: false });
   if (kept < Math.max(cooldown.toSeconds({ integral: false }), Duration.days(1).toSeconds())) {
     const rule = `must be at least a day and the cooldown (${cooldown.toHumanString()})`;
@@ -83,7 +84,7 @@ function checkDurations(props: PipelineSettings, problems: Problems): void {
   }
 }
 
-function checkSteps({ steps, extraSteps = [], engine }: PipelineSettings, problems: Problems): void {
+function checkSteps({ steps, extraSteps = [], engine, workspace }: PipelineSettings, problems: Problems): void {
   const named = Object.entries(steps) as [string, PipelineStep | undefined][];
   for (const [name, step] of named) if (step) checkStep(`steps.${name}`, step, problems);
   const taken = new Set(RESERVED_STEP_NAMES);
@@ -92,13 +93,24 @@ function checkSteps({ steps, extraSteps = [], engine }: PipelineSettings, proble
     taken.add(step.name);
     checkStep(`extraSteps.${step.name}`, step, problems);
   }
-  if (engine.name === 'cronjob') checkOnePod([...named.map(([, step]) => step), ...extraSteps], problems);
+  if (engine.name !== 'cronjob') return;
+  const all = [...named, ...extraSteps.map((step) => [step.name, step] as const)];
+  checkOnePod(all, problems);
+  for (const [name, step] of all) {
+    if (workspace._volume && step?.pool?.spot && step.checkpointUri === undefined) {
+      const remedy = 'give a checkpointUri in an object store, or use Workspace.objectStore';
+      problems.addText(
+        `'steps.${name}' would lose its checkpoints when a spot node is reclaimed: on TrainingEngine.cronJob() a volume lives as ` +
+          `long as one pod; ${remedy}`,
+      );
+    }
+  }
 }
 
 /** In one pod there is one node: two pools, or two values of a label, cannot both be had. */
-function checkOnePod(steps: readonly (PipelineStep | undefined)[], problems: Problems): void {
+function checkOnePod(steps: readonly (readonly [string, PipelineStep | undefined])[], problems: Problems): void {
   const selected = new Map<string, string>();
-  for (const step of steps) {
+  for (const [name, step] of steps) {
     for (const [label, value] of Object.entries({ ...step?.pool?.labels, ...step?.nodeSelector })) {
       const other = selected.get(label) ?? value;
       if (other !== value) {
@@ -109,7 +121,7 @@ function checkOnePod(steps: readonly (PipelineStep | undefined)[], problems: Pro
     }
     if (step?.timeout) {
       const rule = 'cannot be kept by TrainingEngine.cronJob(), whose steps share a pod: set the deadline of the run';
-      problems.add('timeout', step.timeout.toHumanString(), rule);
+      problems.add(`steps.${name}.timeout`, step.timeout.toHumanString(), rule);
     }
   }
 }

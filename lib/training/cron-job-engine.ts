@@ -1,11 +1,11 @@
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { CONTAINER_USER, EXIT_CODES, RUN_REASONS, STEP_ENVIRONMENT } from '../contract';
+import { CONTAINER_USER, RUN_REASONS, STEP_ENVIRONMENT } from '../contract';
 import { objectLabels, objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
 import { type RunStep, workspaceClaim } from './run-step';
 import { stepRetries, stepScheduling } from './step-scheduling';
-import { type EngineProps } from './training-engine';
+import { type EngineProps, RUN_HISTORY_LIMIT } from './training-engine';
 
 /** How a run names itself and its reason in a Job: the controller labels the pod with the Job's name. @internal */
 export const CRON_JOB_RUN_IDENTITY: readonly k8s.EnvVar[] = [
@@ -15,6 +15,9 @@ export const CRON_JOB_RUN_IDENTITY: readonly k8s.EnvVar[] = [
   },
   { name: STEP_ENVIRONMENT.runReason, value: RUN_REASONS.schedule },
 ];
+
+/** Exit codes of a container that was ended by SIGKILL or SIGTERM. */
+const INTERRUPTED = [137, 143];
 
 const API_TOKEN = 'api-token';
 const API_TOKEN_MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -41,8 +44,8 @@ export class CronJobTraining extends Construct {
         timeZone: props.timeZone,
         concurrencyPolicy: 'Forbid',
         startingDeadlineSeconds: props.startingDeadlineSeconds,
-        successfulJobsHistoryLimit: 3,
-        failedJobsHistoryLimit: 3,
+        successfulJobsHistoryLimit: RUN_HISTORY_LIMIT,
+        failedJobsHistoryLimit: RUN_HISTORY_LIMIT,
         jobTemplate: {
           metadata: { labels },
           spec: {
@@ -62,19 +65,16 @@ export class CronJobTraining extends Construct {
   }
 
   /**
-   * An evicted pod starts again without counting; a "no" and a failed step end the Job.
+   * An evicted pod starts again without counting; a "no" and a failed step end the Job, each with its own exit code.
    *
    * @see https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
    */
   private podFailurePolicy(): k8s.PodFailurePolicy {
-    const judges = this.all.filter((step) => step.judges);
     return {
       rules: [
         { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
-        ...judges.map(({ name }) => ({
-          action: 'FailJob',
-          onExitCodes: { containerName: name, operator: 'In', values: [EXIT_CODES.judgedNo] },
-        })),
+        // Only what was told to end (SIGTERM, SIGKILL) starts again.
+        { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: INTERRUPTED } },
       ],
     };
   }

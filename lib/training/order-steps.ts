@@ -37,7 +37,9 @@ export function orderSteps(
   add((after) => builtInStep(context, builtIn.gate, after));
   add((after) => builtInStep(context, builtIn.register, after));
 
-  const extra = extraSteps.map((step) => userStep(context, step.name, step, step.after ?? ['train']));
+  const extra = extraSteps.map((step) =>
+    userStep(context, step.name, step, step.after ?? (step.before ? [] : ['train'])),
+  );
   const before = new Map(extraSteps.map((step) => [step.name, step.before ?? []]));
   const sorted = sortSteps(link([...chain, ...extra], before, problems), problems);
 

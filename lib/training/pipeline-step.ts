@@ -1,15 +1,16 @@
 import { type Duration } from 'cdk8s';
 import { STEP_ENVIRONMENT } from '../contract';
-import { type ContainerResources, checkResources } from '../platform/container-resources';
+import { checkResources, type ContainerResources, resolveResources } from '../platform/container-resources';
 import { type GpuRequest } from '../platform/gpu-request';
 import { type NodePool } from '../platform/node-pool';
 import { checkPoolFit } from '../platform/pool-fit';
 import { type SecretReference } from '../platform/secret-reference';
 import { imageProblem } from '../validation/image';
-import { dnsLabelProblem, environmentNameProblem } from '../validation/names';
+import { dnsLabelProblem, environmentNameProblem, labelKeyProblem, labelValueProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { bytesProblem } from '../validation/quantity';
-import { secretLiteralProblem } from '../validation/secrets';
+import { secretLiteralProblem, secretValueProblem } from '../validation/secrets';
+import { objectStoreUriProblem } from '../validation/uri';
 
 /** A taint that a step's pod tolerates. */
 export interface StepToleration {
@@ -150,7 +151,7 @@ export interface ExtraStep extends PipelineStep {
   /**
    * Steps that must have succeeded before.
    *
-   * @default ['train']
+   * @default - train; none where the step says what waits for it
    */
   readonly after?: readonly string[];
 
@@ -192,6 +193,7 @@ export interface TrainingSteps {
 /** What a step's container asks for when it does not say. */
 export const DEFAULT_STEP_RESOURCES: ContainerResources = { cpu: '1', memory: '2Gi' };
 
+const TAINT_EFFECTS: readonly string[] = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 const RESERVED_VARIABLES: readonly string[] = Object.values(STEP_ENVIRONMENT);
 
 /** Reports everything that is wrong with one step. */
@@ -199,7 +201,7 @@ export function checkStep(prop: string, step: PipelineStep, problems: Problems):
   problems.check(`${prop}.image`, step.image, imageProblem(step.image, step.allowMutableTag));
   if (step.command.length === 0) problems.add(`${prop}.command`, step.command, 'must name the program to run');
   checkEnvironment(prop, step, problems);
-  checkResources(`${prop}.resources`, step.resources ?? {}, problems);
+  checkResources(`${prop}.resources`, resolveResources(step.resources, DEFAULT_STEP_RESOURCES), problems);
   if (step.sharedMemory !== undefined) {
     problems.check(`${prop}.sharedMemory`, step.sharedMemory, bytesProblem(step.sharedMemory));
   }
@@ -209,24 +211,43 @@ export function checkStep(prop: string, step: PipelineStep, problems: Problems):
   if (step.user !== undefined && !(Number.isInteger(step.user) && step.user > 0)) {
     problems.add(`${prop}.user`, step.user, 'must be a user id above 0: the namespace refuses root');
   }
-  if (step.timeout && step.timeout.toSeconds({ integral: false }) < 1) {
-    problems.add(`${prop}.timeout`, step.timeout.toHumanString(), 'must be at least a second');
+  problems.checkDuration(`${prop}.timeout`, step.timeout, 1);
+  if (step.checkpointUri !== undefined) {
+    problems.check(`${prop}.checkpointUri`, step.checkpointUri, objectStoreUriProblem(step.checkpointUri));
   }
-  checkPoolFit(`${prop}.`, { resources: DEFAULT_STEP_RESOURCES, ...step }, problems);
+  for (const [label, value] of Object.entries(step.nodeSelector ?? {})) {
+    problems.check(`${prop}.nodeSelector`, label, labelKeyProblem(label));
+    problems.check(`${prop}.nodeSelector.${label}`, value, labelValueProblem(value));
+  }
+  for (const { key, value, effect } of step.tolerations ?? []) {
+    problems.check(`${prop}.tolerations`, key, labelKeyProblem(key));
+    if (value !== undefined) problems.check(`${prop}.tolerations.${key}`, value, labelValueProblem(value));
+    if (effect !== undefined && !TAINT_EFFECTS.includes(effect)) {
+      problems.add(`${prop}.tolerations.${key}`, effect, `must be one of ${TAINT_EFFECTS.join(', ')}`);
+    }
+  }
+  const resources = resolveResources(step.resources, DEFAULT_STEP_RESOURCES);
+  checkPoolFit(`${prop}.`, { pool: step.pool, gpu: step.gpu, resources }, problems);
 }
 
 /** Reports an extra step's name that is none or taken. */
 export function checkStepName(name: string, taken: ReadonlySet<string>, problems: Problems): void {
   problems.check('extraSteps.name', name, dnsLabelProblem(name, 40));
+  if (/^\d/.test(name)) problems.add('extraSteps.name', name, 'must not start with a digit: Argo refuses it as a task');
   if (taken.has(name)) problems.add('extraSteps.name', name, 'is taken: every step has a name of its own');
 }
 
-function checkEnvironment(prop: string, { env = {}, secrets = {} }: PipelineStep, problems: Problems): void {
+function checkEnvironment(prop: string, step: PipelineStep, problems: Problems): void {
+  const { env = {}, secrets = {}, command, args = [] } = step;
   for (const name of [...Object.keys(env), ...Object.keys(secrets)]) {
     problems.check(`${prop}.env`, name, environmentNameProblem(name));
     if (RESERVED_VARIABLES.includes(name)) {
       problems.add(`${prop}.env`, name, 'is set by the pipeline itself: choose another name');
     }
+  }
+  for (const argument of [...command, ...args]) {
+    const problem = secretValueProblem(argument);
+    if (problem !== undefined) problems.addText(`'${prop}' has an argument that ${problem}`);
   }
   for (const [name, value] of Object.entries(env)) {
     const problem = secretLiteralProblem(name, value);

@@ -1,6 +1,6 @@
 import { k8s } from 'cdk8s-plus-29';
 import { CONFIG_FILES, CONTAINER_ENTRYPOINT, DEFAULT_OUTPUT_DIR, STEP_ENVIRONMENT, WORKSPACE_PATHS } from '../contract';
-import { resourceRequirements } from '../platform/container-resources';
+import { resolveResources, resourceRequirements } from '../platform/container-resources';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { restrictedContainer } from '../platform/pod-security';
 import { type BuiltInStep } from './built-in-steps';
@@ -39,7 +39,7 @@ const WORKSPACE = 'workspace';
 
 /** A step that the user brings. */
 export function userStep(context: RunContext, name: string, step: PipelineStep, after: readonly string[]): RunStep {
-  const { gpu, sharedMemory, resources = DEFAULT_STEP_RESOURCES } = step;
+  const { gpu, sharedMemory } = step;
   const extended = gpu ? { [gpu.resourceName]: String(gpu.count) } : {};
   // Most images' home is not writable for the user that runs here.
   const plain = { HOME: '/tmp', ...step.env };
@@ -49,7 +49,9 @@ export function userStep(context: RunContext, name: string, step: PipelineStep, 
     ...Object.entries(plain).map(([key, value]) => ({ name: key, value })),
     ...Object.entries(step.secrets ?? {}).map(([key, reference]) => reference._toEnvVar(key)),
   ];
-  const shm = sharedMemory === undefined ? [] : [{ name: SHARED_MEMORY, mountPath: '/dev/shm' }];
+  // Named after the step: on a CronJob the steps share a pod.
+  const shmName = `${SHARED_MEMORY}-${name}`;
+  const shm = sharedMemory === undefined ? [] : [{ name: shmName, mountPath: '/dev/shm' }];
   return {
     name,
     after,
@@ -61,14 +63,14 @@ export function userStep(context: RunContext, name: string, step: PipelineStep, 
       command: [...step.command],
       args: step.args && [...step.args],
       env,
-      resources: resourceRequirements({ ...DEFAULT_STEP_RESOURCES, ...resources }, extended),
+      resources: resourceRequirements(resolveResources(step.resources, DEFAULT_STEP_RESOURCES), extended),
       securityContext: {
         ...restrictedContainer(step.readOnlyRootFilesystem ?? true),
         ...(step.user === undefined ? {} : { runAsUser: step.user, runAsGroup: step.user }),
       },
       volumeMounts: [...mounts(context), ...shm],
     },
-    volumes: [...temporary(), ...sharedMemoryVolume(sharedMemory)],
+    volumes: [...temporary(), ...sharedMemoryVolume(shmName, sharedMemory)],
   };
 }
 
@@ -136,9 +138,9 @@ function temporary(): k8s.Volume[] {
   return [{ name: TMP, emptyDir: {} }];
 }
 
-function sharedMemoryVolume(size: string | undefined): k8s.Volume[] {
+function sharedMemoryVolume(name: string, size: string | undefined): k8s.Volume[] {
   if (size === undefined) return [];
-  return [{ name: SHARED_MEMORY, emptyDir: { medium: 'Memory', sizeLimit: k8s.Quantity.fromString(size) } }];
+  return [{ name, emptyDir: { medium: 'Memory', sizeLimit: k8s.Quantity.fromString(size) } }];
 }
 
 /** The claim that a volume workspace is made from. */

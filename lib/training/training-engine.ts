@@ -21,6 +21,12 @@ export class TrainingEngine {
   ) {}
 }
 
+/**
+ * Finished runs that a schedule keeps. Their age alone decides (`keepRuns`): the loop counts recent runs, so a lower limit would
+ * let it forget some. @internal
+ */
+export const RUN_HISTORY_LIMIT = 1000;
+
 /** What an engine renders a pipeline from. @internal */
 export interface EngineProps {
   /** Name of the pipeline's objects. */

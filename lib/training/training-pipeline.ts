@@ -207,7 +207,7 @@ export class TrainingPipeline extends Construct {
     problems.throwIfAny();
     this.stepNames = steps.map(({ name }) => name);
 
-    platform.addModel(model);
+    platform._claim('TrainingPipeline', this, model);
     this.configMaps(props);
     this.accounts(props, onArgo);
     if (props.egress?.length) {

@@ -67,10 +67,11 @@ export function cronProblem(schedule: string): string | undefined {
     return `must have five fields (minute, hour, day of month, month, day of week), got ${got}; ${EXAMPLE}`;
   }
   const expanded = FIELDS.map((field, index) => expand(parts[index] ?? '', field));
-  const problem = expanded.find((field) => typeof field === 'string');
-  if (problem !== undefined) return `${problem}; ${EXAMPLE}`;
+  const found = expanded.filter((field) => typeof field === 'string');
+  if (found.length > 0) return `${found.join('; ')}; ${EXAMPLE}`;
   const [days, months] = [expanded[DAYS_OF_MONTH] as number[], expanded[MONTH] as number[]];
-  const anyWeekday = /^[*?]/.test(parts[DAYS_OF_WEEK] ?? '');
+  // A weekday that is said fires as well as the day of the month; one in steps counts as said.
+  const anyWeekday = /^[*?](\/1)?$/.test(parts[DAYS_OF_WEEK] ?? '');
   const fires = months.some((month) => days.some((day) => day <= (LONGEST_MONTH[month - 1] ?? 0)));
   return fires || !anyWeekday ? undefined : 'never fires: no such day in these months';
 }
@@ -78,12 +79,15 @@ export function cronProblem(schedule: string): string | undefined {
 /** What is wrong with an IANA time zone, or undefined. */
 export function timeZoneProblem(timeZone: string): string | undefined {
   const expectation = "must be an IANA time zone, for example 'Etc/UTC' or 'Europe/Berlin'";
+  if (timeZone === 'UTC' || timeZone === 'GMT') return undefined;
   // Kubernetes refuses 'Local', and abbreviations mean different zones in different places.
   if (!/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)+$/.test(timeZone)) return expectation;
   try {
     new Intl.DateTimeFormat('en', { timeZone });
-    return undefined;
   } catch {
     return expectation;
   }
+  // Here case does not matter, on the controller's file system it does.
+  const canonical = Intl.supportedValuesOf('timeZone').find((zone) => zone.toLowerCase() === timeZone.toLowerCase());
+  return canonical === undefined || canonical === timeZone ? undefined : `must be written '${canonical}'`;
 }

@@ -1,4 +1,6 @@
+import { type Duration } from 'cdk8s';
 import { type IConstruct } from 'constructs';
+import { durationProblem } from './durations';
 
 /** Bad input: every problem at once, with the place they are in. */
 export class ValidationError extends Error {
@@ -17,9 +19,11 @@ export class ValidationError extends Error {
   }
 }
 
-/** A value as it is shown in an error. */
+/** A value as it is shown in an error; a password within an address is not. */
 export function shown(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'string') return `'${value.replace(/\/\/[^\s/:@]+:[^\s/@]+@/g, '//***:***@')}'`;
+  // JSON has no NaN, no infinities and no big integers.
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 
 /** Collects problems so that all of them are reported in one error. */
@@ -46,6 +50,11 @@ export class Problems {
   /** Takes over what a check of one value found: undefined when it is fine. */
   public check(prop: string, value: unknown, expectation: string | undefined): void {
     if (expectation !== undefined) this.add(prop, value, expectation);
+  }
+
+  /** A duration that is rendered in whole seconds; undefined is fine. */
+  public checkDuration(prop: string, duration: Duration | undefined, atLeastSeconds: number): void {
+    if (duration) this.check(prop, duration.toHumanString(), durationProblem(duration, atLeastSeconds));
   }
 
   /** @throws ValidationError when anything was added. */

@@ -32,7 +32,7 @@ export function quantityValue(quantity: string): number | undefined {
 /** What is wrong with a CPU quantity, or undefined. */
 export function cpuProblem(quantity: string): string | undefined {
   const value = quantityValue(quantity);
-  if (value === undefined) return "must be a CPU quantity, for example '2' or '500m'";
+  if (value === undefined || /i$|[kMGTPE]$/.test(quantity)) return "must be a CPU quantity, for example '2' or '500m'";
   return value > 0 ? undefined : 'must be more than 0';
 }
 
@@ -41,5 +41,6 @@ export function bytesProblem(quantity: string): string | undefined {
   const value = quantityValue(quantity);
   if (value === undefined) return "must be a quantity of bytes, for example '512Mi' or '10Gi'";
   if (quantity.endsWith('m')) return `is in thousandths of a byte: did you mean '${quantity.slice(0, -1)}Mi'?`;
+  if (value > 0 && value < 2 ** 20) return `is ${value} bytes: did you mean '${quantity}Gi'?`;
   return value > 0 ? undefined : 'must be more than 0';
 }

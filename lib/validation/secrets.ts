@@ -11,11 +11,20 @@ const VALUES_OF_SECRETS: ReadonlyArray<readonly [RegExp, string]> = [
 
 const REMEDY = "keep it in a Secret and name it under 'secrets' with SecretReference.of(name, key)";
 
-/** What makes a plain value look like a secret, or undefined. The value itself is never repeated. */
-export function secretLiteralProblem(name: string, value: string): string | undefined {
+/** What makes a plain text look like a secret, or undefined. The text itself is never repeated. */
+export function secretValueProblem(value: string): string | undefined {
   const kind = VALUES_OF_SECRETS.find(([pattern]) => pattern.test(value))?.[1];
-  if (kind !== undefined) return `carries ${kind} in plain text: ${REMEDY}`;
-  if (NAME_OF_A_SECRET.test(name.toUpperCase()) && value !== '') {
+  return kind === undefined ? undefined : `carries ${kind} in plain text: ${REMEDY}`;
+}
+
+/** Values that no secret has: a path of a file, a special token of a vocabulary such as `[PAD]` or `<eos>`. */
+const NO_SECRET = /^(\/.*|[[<].*[\]>])?$/;
+
+/** What makes a variable look like a secret, or undefined. The value itself is never repeated. */
+export function secretLiteralProblem(name: string, value: string): string | undefined {
+  const problem = secretValueProblem(value);
+  if (problem !== undefined) return problem;
+  if (NAME_OF_A_SECRET.test(name.toUpperCase()) && !NO_SECRET.test(value)) {
     return `has the name of a secret but a value in plain text: ${REMEDY}`;
   }
   return undefined;

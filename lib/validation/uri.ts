@@ -8,8 +8,29 @@ export function objectStoreUriProblem(uri: string): string | undefined {
   if (!OBJECT_STORE_SCHEMES.includes(match[1] ?? '')) {
     return `must have one of the schemes ${OBJECT_STORE_SCHEMES.join(', ')}, ${example}`;
   }
-  if (match[2]?.includes('@')) return 'must not carry credentials: give the service account an identity instead';
+  // Azure's addresses have the container before an at sign: abfss://container@account.dfs.core.windows.net
+  const isAzure = match[1] === 'abfs' || match[1] === 'abfss';
+  if (match[2]?.includes('@') && (!isAzure || match[2].includes(':')))
+    return 'must not carry credentials: give the service account an identity instead';
   return uri.endsWith('/') ? 'must not end with a slash' : undefined;
+}
+
+/**
+ * What is wrong with the address of an artifact that KServe's storage initializer downloads, or undefined.
+ *
+ * @see https://kserve.github.io/website/docs/model-serving/storage/overview
+ */
+export function artifactUriProblem(uri: string): string | undefined {
+  const match = /^([a-z][a-z0-9]*):\/\/([^\s?#]+)$/.exec(uri);
+  const example = "for example 's3://acme-models/fraud-detector/v1'";
+  if (!match) return `must be the URI of an artifact, ${example}`;
+  const [, scheme = '', path = ''] = match;
+  const schemes = ['s3', 'gs', 'hdfs', 'webhdfs', 'hf', 'pvc', 'https'];
+  if (!schemes.includes(scheme))
+    return `must have one of the schemes that KServe loads, ${schemes.join(', ')}, ${example}`;
+  if (/^[^/]+:[^/]+@/.test(path)) return 'must not carry credentials: give the service account an identity instead';
+  if (path.endsWith('/')) return 'must not end with a slash';
+  return path.includes('/') ? undefined : `must name a folder and not a whole bucket, ${example}`;
 }
 
 /** What is wrong with the base address of an HTTP service, or undefined. */

@@ -52,7 +52,16 @@ describe('GpuNodeGroup', () => {
     const { aws_eks_node_group: nodes, aws_autoscaling_group_tag: tags } = group();
     expect(nodes[0].scaling_config).toEqual({ min_size: 0, max_size: 4, desired_size: 0 });
     expect(nodes[0].lifecycle).toEqual({ ignore_changes: ['scaling_config[0].desired_size'] });
-    expect(tags[0].tag).toEqual({
+    expect(tags.map(({ tag }: Rendered) => [tag.key.split('node-template/')[1], tag.value])).toEqual(
+      expect.arrayContaining([
+        ['resources/nvidia.com/gpu', '1'],
+        ['label/cdk8s-mlops.dev/node-pool', 'a10g'],
+        ['label/nvidia.com/gpu.present', 'true'],
+        ['taint/nvidia.com/gpu', 'present:NoSchedule'],
+      ]),
+    );
+    const gpus = tags.find(({ tag }: Rendered) => tag.key.includes('resources/'));
+    expect(gpus.tag).toEqual({
       key: 'k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu',
       value: '1',
       propagate_at_launch: false,
@@ -83,7 +92,8 @@ describe('GpuNodeGroup', () => {
       'NO_EXECUTE',
       'PREFER_NO_SCHEDULE',
     ]);
-    expect(made.aws_autoscaling_group_tag[0].tag.value).toBe('8');
+    const gpus = made.aws_autoscaling_group_tag.find(({ tag }: Rendered) => tag.key.includes('resources/'));
+    expect(gpus.tag.value).toBe('8');
     expect(made.aws_launch_template[0].block_device_mappings[0].ebs).toMatchObject({
       volume_size: 500,
       encrypted: 'true',

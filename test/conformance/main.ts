@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadAll } from 'js-yaml';
+import { manifestFiles, readDocuments, synthesizeExamples } from '../support/manifests';
 import { checkObject, isManifest } from './check-objects';
 import { SchemaStore } from './schema-store';
 
@@ -40,36 +38,13 @@ function options(): Options {
   return { schemas: values.schemas, manifests: values.manifests, quiet: values.quiet };
 }
 
-/** Runs every example's program; returns the directory with what they wrote. */
-function synthesizeExamples(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'cdk8s-mlops-conformance-'));
-  const root = join(__dirname, '../..');
-  for (const example of readdirSync(join(root, 'examples'))) {
-    const program = join('examples', example, 'main.ts');
-    if (!existsSync(join(root, program))) continue;
-    process.stdout.write(`synthesizing ${program}\n`);
-    const env = { ...process.env, CDK8S_OUTDIR: join(directory, example), CDKTF_OUTDIR: join(directory, 'cdktf.out') };
-    execFileSync(join(root, 'node_modules/.bin/tsx'), [program], { cwd: root, env, stdio: 'inherit' });
-  }
-  return directory;
-}
-
-function manifestFiles(path: string): string[] {
-  if (statSync(path).isFile()) return [path];
-  return readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.ya?ml$/.test(name))
-    .map((name) => join(path, name))
-    .sort();
-}
-
 /** @returns the number of objects with findings */
 function check(paths: readonly string[], { schemas, quiet }: Options): { objects: number; failed: number } {
   const store = new SchemaStore(schemas);
   let [objects, failed] = [0, 0];
   for (const path of paths) {
-    for (const file of manifestFiles(path)) {
-      for (const document of loadAll(readFileSync(file, 'utf8'))) {
-        if (document === null || document === undefined) continue;
+    for (const file of statSync(path).isFile() ? [path] : manifestFiles(path)) {
+      for (const document of readDocuments(file)) {
         const reports = isManifest(document)
           ? checkObject(document, store)
           : [{ object: 'document', schemas: [], problems: ['has no apiVersion and kind'] }];
@@ -95,7 +70,8 @@ function main(): number {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const examples = settings.manifests.length === 0 ? synthesizeExamples() : undefined;
+  const examples =
+    settings.manifests.length === 0 ? synthesizeExamples((text) => process.stdout.write(text)) : undefined;
   try {
     const { objects, failed } = check(examples === undefined ? settings.manifests : [examples], settings);
     process.stdout.write(`conformance: ${objects - failed} passed, ${failed} failed\n`);

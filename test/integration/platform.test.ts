@@ -4,8 +4,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { METRICS, PUSH_GROUPING_LABELS, PUSH_JOBS } from 'cdk8s-mlops/contract';
+import { CACHE } from '../support/cache';
 import { find, newChart, newPlatform, rendered, type Rendered } from '../support/synth';
-import { CACHE, freePort, Server } from './server';
+import { freePort, Server } from './server';
 
 /*
  * The real servers, started with the command lines and environments that the platform renders. Only the port and the

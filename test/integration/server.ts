@@ -1,11 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-
-/** Where `setup.sh` keeps what it installs. */
-export const CACHE =
-  process.env.CDK8S_MLOPS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cdk8s-mlops');
 
 /** A port of the loopback address that nothing listens on. */
 export async function freePort(): Promise<number> {

@@ -117,6 +117,12 @@ describe('bad input', () => {
       { features: [Feature.numeric('prediction')] },
       /column of the prediction log/,
     ],
+    [
+      'a feature that is a partition of the log',
+      { features: [Feature.numeric('hour')] },
+      /column of the prediction log/,
+    ],
+    ['half a second', { labelDelay: Duration.millis(1500) }, /must be whole seconds/],
     ['a bound that is not finite', { features: [Feature.numeric('a', { minimum: NaN })] }, /must be a finite number/],
     [
       'a negative importance',

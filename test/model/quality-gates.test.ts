@@ -89,8 +89,12 @@ describe('bad files', () => {
     );
   });
 
+  test('an alias without its anchor', () => {
+    expect(problemsOf(() => QualityGates.fromFile(file('metrics: *nope\n')))[0]).toMatch(/nope/);
+  });
+
   test('an empty file', () => {
-    expect(problemsOf(() => QualityGates.fromFile(file('')))[0]).toMatch(/must be a mapping, got null/);
+    expect(problemsOf(() => QualityGates.fromFile(file('')))[0]).toMatch(/the gate file must be a mapping, got null/);
   });
 });
 
@@ -103,7 +107,7 @@ describe('bad gates', () => {
     ['a list of metrics', { metrics: [] }, 'must be a mapping of metric names'],
     ['another version', { version: 2, metrics: { m: { minimum: 1 } } }, 'must be 1, the only version'],
     ['a bound that is a text', metric({ minimum: '0.9' }), 'must be a finite number, got "0.9"'],
-    ['a bound that is NaN', metric({ minimum: NaN }), 'must be a finite number'],
+    ['a bound that is NaN', metric({ minimum: NaN }), 'must be a finite number, got NaN'],
     ['a minimum above the maximum', metric({ minimum: 2, maximum: 1 }), 'minimum (2) above its maximum (1)'],
     ['an unknown comparison', metric({ comparison: 'gt e' }), 'did you mean gte?'],
     ['a minimum with lte', metric({ minimum: 1, comparison: 'lte' }), 'higher is better'],

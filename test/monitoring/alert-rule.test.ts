@@ -30,12 +30,12 @@ test('every option reaches the rule', () => {
     comparison: AlertComparison.BELOW,
     threshold: 0,
     aggregation: AlertAggregation.SUM,
-    where: { estimated: 'true' },
+    where: { feature: 'time since "last" payment' },
     for: Duration.minutes(30),
   });
   expect(rule._compile(SCOPE)).toEqual({
     alert: 'Something',
-    expr: 'sum by (model, namespace, version) (ml_model_recall{model="churn", namespace="ml", estimated="true"}) < 0',
+    expr: 'sum by (model, namespace, version) (ml_model_recall{model="churn", namespace="ml", feature="time since \\"last\\" payment"}) < 0',
     for: '1800s',
     labels: { severity: 'critical', model: 'churn', namespace: 'ml' },
     annotations: { summary: 'something is wrong', description: 'look at it' },
@@ -59,7 +59,12 @@ test("PromQL of the user's own is rendered as it stands", () => {
 });
 
 test('bad options are all reported', () => {
-  const threshold = { metric: 'a-b', comparison: AlertComparison.ABOVE, threshold: NaN, where: { 'a-b': 'x y' } };
+  const threshold = {
+    metric: 'a-b',
+    comparison: AlertComparison.ABOVE,
+    threshold: NaN,
+    where: { 'a-b': 'x y', model: 'other' },
+  };
   const build = (): AlertRule =>
     AlertRule.threshold({ ...COMMON, ...threshold, alert: 'My alert', summary: ' ', description: '' });
   expect(problemsOf(build)).toHaveLength(7);

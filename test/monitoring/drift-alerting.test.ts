@@ -6,6 +6,7 @@ import {
   DriftAlerting,
   type DriftAlertingProps,
   type Model,
+  ModelTask,
   ModelSource,
   QualityGates,
   ServedModel,
@@ -116,6 +117,7 @@ describe('configuration', () => {
       schedule: '30 */2 * * *',
       timeZone: 'Europe/Berlin',
       serviceAccountAnnotations: { a: 'b' },
+      imagePullSecrets: ['registry'],
     };
     const objects = synth(props, { retrains: true });
     expect(configuration(objects)).toMatchObject({
@@ -127,6 +129,8 @@ describe('configuration', () => {
       ...{ schedule: '30 */2 * * *', timeZone: 'Europe/Berlin', concurrencyPolicy: 'Forbid' },
     });
     expect(find(objects, 'ServiceAccount', 'churn-drift-check').metadata.annotations).toEqual({ a: 'b' });
+    const { spec } = find(objects, 'CronJob', 'churn-drift-check').spec.jobTemplate.spec.template;
+    expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
     expect(rules(objects)[1].expr).toMatch(/> 0.2$/);
     expect(rules(objects)[2].expr).toContain('> 18000)');
   });
@@ -205,6 +209,29 @@ describe('rules', () => {
     ]);
   });
 
+  test('every objective that is measured has its alert', () => {
+    const names = (props: Parameters<typeof newModel>[0]): string[] =>
+      rules(synth({}, { model: newModel(props) }))
+        .map(({ alert }) => alert)
+        .slice(0, -2);
+    const objectives = { minAccuracy: 0.9, minPrecision: 0.5, minRecall: 0.5, minF1: 0.5, minAuc: 0.8 };
+    expect(names({ objectives })).toEqual([
+      ...[
+        'ModelAccuracyDegraded',
+        'ModelPrecisionDegraded',
+        'ModelRecallDegraded',
+        'ModelF1Degraded',
+        'ModelAucDegraded',
+      ],
+    ]);
+    const regression = { task: ModelTask.regression(), objectives: { maxMae: 3, maxRmse: 5 } };
+    expect(names(regression)).toEqual(['ModelMaeDegraded', 'ModelRmseDegraded']);
+    const [mae] = rules(synth({}, { model: newModel(regression) }));
+    expect(mae.expr).toBe(
+      'max by (model, namespace, version) (ml_model_mae{model="churn", namespace="ml", estimated="true"}) > 3',
+    );
+  });
+
   test("the user's own come after them, and must have names of their own", () => {
     const rule = (alert: string): AlertRule =>
       AlertRule.promql({ alert, expr: 'up == 0', severity: AlertSeverity.WARNING, summary: 's', description: 'd' });
@@ -230,6 +257,22 @@ describe('bad input', () => {
     // One more: minPredictions has no effect without a retraining.
     expect(problemsOf(() => synth(props))).toHaveLength(10);
     expect(() => synth(props)).toThrow("DriftAlerting 'test/drift' has 10 problems:");
+  });
+
+  test('a schedule of its own needs to say how long silence is normal', () => {
+    expect(problemsOf(() => synth({ schedule: '0 3 * * *' }))[0]).toMatch(/needs 'silentAfter'/);
+  });
+
+  test('equal models need not be the same object', () => {
+    const chart = newChart();
+    const servedModel = serve(chart);
+    const same = newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) });
+    const retrains = train(chart, { platform: servedModel.platform, model: same });
+    expect(
+      () => new DriftAlerting(chart, 'drift', { servedModel, retrains, predictionLogUri: 's3://a/b' }),
+    ).not.toThrow();
+    const again = (): DriftAlerting => new DriftAlerting(chart, 'again', { servedModel, predictionLogUri: 's3://a/b' });
+    expect(problemsOf(again)[0]).toMatch(/has a DriftAlerting already/);
   });
 
   test('a training of another model', () => {

@@ -4,11 +4,12 @@ import {
   GpuDevicePlugin,
   MigStrategy,
   Mlflow,
-  type MlModelPlatform,
+  MlModelPlatform,
   type MlModelPlatformProps,
   Monitoring,
   Pushgateway,
   SecretReference,
+  StorageInitializer,
 } from 'cdk8s-mlops';
 import {
   find,
@@ -213,7 +214,7 @@ describe('MLflow', () => {
       expect.stringContaining("'workers' (0)"),
       expect.stringContaining("'allowedHosts[0]' ('https://mlflow.acme.example')"),
     ]);
-    expect(problemsOf(() => Mlflow.sqlite({ volumeSize: '10', artifactsDestination: 's3://x/' }))).toHaveLength(1);
+    expect(problemsOf(() => Mlflow.sqlite({ volumeSize: '10Gi', artifactsDestination: 's3://x/' }))).toHaveLength(1);
     expect(problemsOf(() => Mlflow.sqlite({ volumeSize: 'big' }))[0]).toContain("'volumeSize' ('big')");
     expect(problemsOf(() => Mlflow.existing('mlflow', { podPort: 0 }))).toHaveLength(2);
   });
@@ -252,10 +253,10 @@ describe('GPU device plugin', () => {
     };
   };
 
-  test('runs on GPU nodes only, tolerates their taint and needs no privilege', () => {
+  test('runs on GPU nodes only, whatever their taints, and needs no privilege', () => {
     const { spec, config } = plugin(GpuDevicePlugin.daemonSet());
     expect(spec.containers[0].image).toBe('nvcr.io/nvidia/k8s-device-plugin:v0.20.0');
-    expect(spec.tolerations).toEqual([{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }]);
+    expect(spec.tolerations).toEqual([{ operator: 'Exists' }]);
     const terms = spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms;
     expect(terms[0].matchExpressions).toEqual([{ key: 'nvidia.com/gpu.present', operator: 'In', values: ['true'] }]);
     expect(spec.containers[0].securityContext).toMatchObject({ allowPrivilegeEscalation: false });
@@ -471,6 +472,44 @@ describe('bad input', () => {
       "'containerDefaults.cpuLimit' ('1') must not be below the reserved cpu (2)",
       "'containerDefaults.memoryLimit' ('1Gi') must not be below the reserved memory (2Gi)",
     ]);
+  });
+
+  test('two platforms that would render the same objects', () => {
+    const chart = newChart();
+    const whole = { gpu: GpuDevicePlugin.daemonSet(), storageInitializer: StorageInitializer.restricted() };
+    newPlatform(chart, whole);
+    const second = (props: Partial<MlModelPlatformProps>): MlModelPlatform =>
+      new MlModelPlatform(chart, 'second', { namespace: 'ml', images: IMAGES, mlflow: Mlflow.sqlite(), ...props });
+    expect(problemsOf(() => second(whole))).toHaveLength(3);
+    const chart2 = newChart();
+    newPlatform(chart2, whole);
+    const other = { namespace: 'other', images: IMAGES, mlflow: Mlflow.sqlite() };
+    expect(() => new MlModelPlatform(chart2, 'second', other)).not.toThrow();
+  });
+
+  test('models whose objects would share a name', () => {
+    const platform = newPlatform(newChart());
+    expect(problemsOf(() => platform.addModel(newModel({ name: 'mlflow' })))[0]).toMatch(/cannot be named 'mlflow'/);
+    platform.addModel(newModel());
+    expect(problemsOf(() => platform.addModel(newModel({ name: 'churn-training' })))[0]).toMatch(
+      /'churn' and 'churn-training'/,
+    );
+    expect(() => platform.addModel(newModel({ name: 'churn-eu' }))).not.toThrow();
+  });
+
+  test('a password in an address is refused and not repeated', () => {
+    const [problem] = problemsOf(() => Mlflow.existing('http://u:hunter2@mlflow.x.svc:5000'));
+    expect(problem).toMatch(/must not carry credentials/);
+    expect(problem).not.toContain('hunter2');
+  });
+
+  test('a public tracking server is not taken for a namespace', () => {
+    const { egress } = find(
+      synth({ mlflow: Mlflow.existing('https://dagshub.com/me/repo.mlflow') }),
+      'NetworkPolicy',
+      'training',
+    ).spec;
+    expect(egress[0].to).toEqual([{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }]);
   });
 
   test('a quota that limits nothing', () => {

@@ -1,4 +1,4 @@
-import { ApiObject, type App, type Chart, Duration } from 'cdk8s';
+import { ApiObject, type App, Chart, Duration } from 'cdk8s';
 import {
   BootstrapChart,
   Exposure,
@@ -8,6 +8,7 @@ import {
   ModelSource,
   NodePool,
   ScaleTarget,
+  SecretReference,
   ServedModel,
   type ServedModelProps,
   ServingEngine,
@@ -73,12 +74,29 @@ describe('who owns which field', () => {
     expect(once.labels['cdk8s-mlops.dev/version']).toBe('v3');
   });
 
-  test('apart from that they are the same, so that applying the steady one changes nothing', () => {
-    const { steady, bootstrap } = synth();
-    const once = structuredClone(find(bootstrap, 'InferenceService', 'churn'));
-    delete once.spec.predictor.model.storageUri;
-    delete once.spec.predictor.labels['cdk8s-mlops.dev/version'];
-    expect(once).toEqual(find(steady, 'InferenceService', 'churn'));
+  test('the bootstrap one names little more, because its creator goes on owning what it names', () => {
+    const { metadata, spec } = find(synth().bootstrap, 'InferenceService', 'churn');
+    expect(metadata.annotations).toEqual({ 'serving.kserve.io/deploymentMode': 'Standard' });
+    expect(spec.predictor).toEqual({
+      labels: { 'cdk8s-mlops.dev/version': 'v3' },
+      model: {
+        modelFormat: { name: 'sklearn', version: '1' },
+        runtime: 'kserve-sklearnserver',
+        protocolVersion: 'v2',
+        storageUri: 's3://acme-models/churn/v3',
+      },
+    });
+    const deployed = find(synth({ engine: DEPLOYMENT, runtime: OWN }).bootstrap, 'Deployment', 'churn').spec;
+    expect(deployed).toEqual({
+      selector: deployed.selector,
+      template: {
+        metadata: {
+          labels: { ...deployed.selector.matchLabels, 'cdk8s-mlops.dev/version': 'v3' },
+          annotations: { 'cdk8s-mlops.dev/uri': 's3://acme-models/churn/v3' },
+        },
+        spec: { containers: [{ name: 'server', image: 'registry.example/churn-server:1' }] },
+      },
+    });
   });
 
   test('the steady Deployment leaves out address, version and, where it scales, the number of replicas', () => {
@@ -140,6 +158,8 @@ describe('on KServe', () => {
       resources: { cpu: '2', cpuLimit: '4', memory: '4Gi', memoryLimit: '6Gi', ephemeralStorage: '10Gi' },
       gpu: GpuRequest.nvidia(1),
       pool: NodePool.gpu('serving', { gpusPerNode: 1 }),
+      secrets: {},
+      egress: [],
       batching: { maxBatchSize: 32, maxLatencyMs: 20 },
       startupTimeout: Duration.minutes(20),
       env: { OMP_NUM_THREADS: '2' },
@@ -212,8 +232,13 @@ describe('on KServe', () => {
     expect(predictor().automountServiceAccountToken).toBe(false);
   });
 
-  test('Knative knows neither startup probes nor a second port', () => {
-    const { model } = predictor({ engine: KNATIVE, runtime: ServingRuntime.mlflow() });
+  test('Knative knows neither startup probes nor a second port nor a grace period, but a deadline', () => {
+    const props = { engine: KNATIVE, runtime: ServingRuntime.mlflow(), startupTimeout: Duration.minutes(40) };
+    const { metadata, spec } = find(synth(props).steady, 'InferenceService', 'churn');
+    expect(metadata.annotations['serving.knative.dev/progress-deadline']).toBe('2400s');
+    expect(spec.predictor.terminationGracePeriodSeconds).toBeUndefined();
+    expect(predictor().terminationGracePeriodSeconds).toBe(60);
+    const { model } = spec.predictor;
     expect(model.startupProbe).toBeUndefined();
     expect(model.ports).toEqual([{ name: 'http1', containerPort: 8080, protocol: 'TCP' }]);
   });
@@ -301,9 +326,11 @@ describe('runtimes', () => {
       securityContext: { runAsUser: 1234 },
     });
     expect(envOf(container, 'SERVED_NAME')).toBe('churn');
-    expect(envOf(container, 'STORAGE_URI')).toBeUndefined();
-    const [once] = find(bootstrap, 'InferenceService', 'churn').spec.predictor.containers;
-    expect(envOf(once, 'STORAGE_URI')).toBe('s3://acme-models/churn/v3');
+    // Lists of containers are replaced as a whole: the address stands beside them, where no apply takes it away.
+    expect(find(steady, 'InferenceService', 'churn').spec.predictor.storageUris).toBeUndefined();
+    expect(find(bootstrap, 'InferenceService', 'churn').spec.predictor.storageUris).toEqual([
+      { uri: 's3://acme-models/churn/v3', mountPath: '/mnt/models' },
+    ]);
     expect(find(steady, 'PodMonitor', 'churn').spec.podMetricsEndpoints[0].port).toBe('metrics');
   });
 
@@ -438,6 +465,13 @@ describe('network', () => {
   test('the Gateway, and Knative where it stands before the server', () => {
     const exposure = Exposure.gateway({ name: 'ml', namespace: 'gateways', hostnames: ['a.b'] });
     expect(JSON.stringify(ingress({ exposure })[0])).toContain('"gateways"');
+    const envoy = Exposure.gateway({
+      name: 'ml',
+      namespace: 'g',
+      proxyNamespace: 'envoy-gateway-system',
+      hostnames: ['a.b'],
+    });
+    expect(JSON.stringify(ingress({ exposure: envoy })[0])).toContain('"envoy-gateway-system"');
     const [callers, , knative] = ingress({ engine: KNATIVE });
     expect(portsOf(callers)).toEqual([8012, 8013, 8112]);
     expect(JSON.stringify(knative)).toContain('knative-serving');
@@ -451,6 +485,27 @@ describe('storage', () => {
     const account = find(steady, 'ServiceAccount', 'churn-serving');
     expect(account.metadata.annotations).toEqual(serviceAccountAnnotations);
     expect(account.secrets).toEqual([{ name: 'minio' }]);
+  });
+
+  test('without KServe the Secret is the environment of the downloader', () => {
+    const [loader] = deployment({ storageSecret: 'minio' }).template.spec.initContainers;
+    expect(loader.envFrom).toEqual([{ secretRef: { name: 'minio' } }]);
+    expect(deployment().template.spec.initContainers[0].envFrom).toBeUndefined();
+  });
+
+  test('at an address of its own', () => {
+    const egress = [{ cidr: '10.9.0.0/16', ports: [9000] }];
+    expect(find(synth({ egress }).steady, 'NetworkPolicy', 'churn').spec.egress.at(-1)).toEqual({
+      to: [{ ipBlock: { cidr: '10.9.0.0/16' } }],
+      ports: [{ port: 9000, protocol: 'TCP' }],
+    });
+  });
+
+  test('a token for the server comes from a Secret', () => {
+    const secrets = { HF_TOKEN: SecretReference.of('hugging-face', 'token') };
+    const variable = { name: 'HF_TOKEN', valueFrom: { secretKeyRef: { name: 'hugging-face', key: 'token' } } };
+    expect(predictor({ secrets }).model.env).toContainEqual(variable);
+    expect(deployment({ secrets }).template.spec.containers[0].env).toContainEqual(variable);
   });
 
   test('what is done about the storage initializer decides what the namespace enforces', () => {
@@ -559,11 +614,24 @@ describe('bad input', () => {
     ],
     ['a secret in plain text', { env: { API_TOKEN: 'x' } }, /has the name of a secret/],
     ['a variable that is none', { env: { 'A-B': 'x' } }, /'env' \('A-B'\)/],
+    [
+      'a pool on Knative as it is installed',
+      { engine: KNATIVE, pool: NodePool.cpu('p') },
+      /kserveKnative\(\{ nodeSelection: true \}\)/,
+    ],
+    ['a loader on KServe', { loaderImage: 'registry.example/loader:1' }, /has no effect on KServe/],
+    ['a security context of its own', { predictorOverrides: { securityContext: {} } }, /has a prop of its own/],
+    ['a variable under env and secrets', { env: { X: '1' }, secrets: { X: SecretReference.of('a', 'b') } }, /keep one/],
+    ['an egress that is none', { egress: [{ cidr: 'x', ports: [1] }] }, /'egress\[0\].cidr'/],
     ['a namespace that is none', { callers: ['A'] }, /'callers' \('A'\)/],
     ['no time to start', { startupTimeout: Duration.seconds(1) }, /at least 10 seconds/],
     ['a Secret that is none', { storageSecret: 'A B' }, /'storageSecret'/],
     ['a pull Secret that is none', { imagePullSecrets: ['A B'] }, /'imagePullSecrets'/],
-    ['a loader that is not pinned', { loaderImage: 'loader' }, /'loaderImage' \('loader'\) must be pinned/],
+    [
+      'a loader that is not pinned',
+      { engine: DEPLOYMENT, loaderImage: 'loader' },
+      /'loaderImage' \('loader'\) must be pinned/,
+    ],
   ])('%s', (_, props, reason) => expect(problems(props).join('\n')).toMatch(reason));
 
   test('a name and a namespace that are too long together', () => {
@@ -586,6 +654,13 @@ describe('bad input', () => {
 
   test('sources, targets and exposures that are none', () => {
     expect(problemsOf(() => ModelSource.uri('/models/v1'))).toHaveLength(1);
+    expect(problemsOf(() => ModelSource.uri('s3://bucket'))[0]).toMatch(/not a whole bucket/);
+    expect(problemsOf(() => ModelSource.uri('az://c/x/v1'))[0]).toMatch(/schemes that KServe loads/);
+    const leaked = problemsOf(() => ModelSource.uri('s3://key:hunter2@models/v1'))[0];
+    expect(leaked).toMatch(/must not carry credentials/);
+    expect(leaked).not.toContain('hunter2');
+    for (const uri of ['hf://org/model', 'pvc://claim/model', 'gs://b/m'])
+      expect(ModelSource.uri(uri).modelUri).toBe(uri);
     expect(problemsOf(() => ModelSource.uri('s3://m/v1', { version: 'a b' }))).toHaveLength(1);
     for (const target of [0, 1.5, 101]) expect(problemsOf(() => ScaleTarget.cpu(target))).toHaveLength(1);
     expect(problemsOf(() => Exposure.gateway({ name: 'A', namespace: 'B', hostnames: [] }))).toHaveLength(3);
@@ -596,6 +671,32 @@ describe('bad input', () => {
 test('V2 is what callers speak unless they say otherwise', () => {
   const { protocol, serviceName, engine } = serve(newChart());
   expect([protocol, serviceName, engine.name]).toEqual([V2, 'churn-predictor', 'KServe Standard']);
+});
+
+test('two served models of one model', () => {
+  const chart = newChart();
+  const platform = platformOn(chart);
+  serve(chart, { platform });
+  const build = (): ServedModel =>
+    new ServedModel(chart, 'second', {
+      ...{ platform, model: newModel(), source: ModelSource.uri('s3://a/b'), runtime: ServingRuntime.sklearn() },
+    });
+  expect(problemsOf(build)[0]).toMatch(/has a ServedModel already, 'test\/serving'/);
+});
+
+test('volumes are added to ours, which mounts rely on', () => {
+  const volumes = [{ name: 'cache', emptyDir: {} }];
+  expect(predictor({ predictorOverrides: { volumes } }).volumes.map(({ name }: Rendered) => name)).toEqual([
+    'tmp',
+    'cache',
+  ]);
+});
+
+test('a chart of the user cannot take the place of the bootstrap chart', () => {
+  const chart = newChart();
+  const app = chart.node.root as App;
+  const taken = new Chart(app, 'bootstrap');
+  expect(problemsOf(() => serve(taken))[0]).toMatch(/give this chart another one/);
 });
 
 test('an app without bootstrap writes no folder for it', () => {

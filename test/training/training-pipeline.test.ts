@@ -141,6 +141,12 @@ describe('order of the steps', () => {
     expect(found['announce'].when).toBe('"{{tasks.gate.outputs.parameters.passed}}" == "true"');
   });
 
+  test('a step that only says what waits for it waits for nothing itself', () => {
+    const extraSteps = [{ ...STEP, name: 'lint', before: ['train'] }];
+    const found = tasks(workflow({ extraSteps })).find(({ name }: Rendered) => name === 'lint');
+    expect(found.depends).toBeUndefined();
+  });
+
   test('a cycle is reported as one', () => {
     const extraSteps = [
       { ...STEP, name: 'a', after: ['b'] },
@@ -285,7 +291,7 @@ describe('every prop of a step reaches its pod', () => {
       limits: { cpu: '8', memory: '20Gi', 'ephemeral-storage': '50Gi', 'nvidia.com/gpu': '2' },
     });
     expect(container.securityContext).toMatchObject({ runAsUser: 1001, readOnlyRootFilesystem: false });
-    expect(container.volumeMounts).toContainEqual({ name: 'shared-memory', mountPath: '/dev/shm' });
+    expect(container.volumeMounts).toContainEqual({ name: 'shared-memory-train', mountPath: '/dev/shm' });
   });
 
   test('pod', () => {
@@ -299,7 +305,10 @@ describe('every prop of a step reaches its pod', () => {
       { key: 'dedicated', operator: 'Exists' },
     ]);
     expect(train.securityContext).toMatchObject({ runAsUser: 1001, fsGroup: 1001, runAsNonRoot: true });
-    expect(train.volumes).toContainEqual({ name: 'shared-memory', emptyDir: { medium: 'Memory', sizeLimit: '4Gi' } });
+    expect(train.volumes).toContainEqual({
+      name: 'shared-memory-train',
+      emptyDir: { medium: 'Memory', sizeLimit: '4Gi' },
+    });
     expect(train.activeDeadlineSeconds).toBe(21600);
     expect(train.retryStrategy.limit).toBe('20');
   });
@@ -324,6 +333,19 @@ describe('every prop of a step reaches its pod', () => {
     expect(container.args).toBeUndefined();
   });
 
+  test('an undefined resource is not given, and limits are compared with the defaults', () => {
+    const resources = { cpu: undefined, memory: '4Gi' };
+    const { container } = template(workflow({ steps: { extract: STEP, train: { ...STEP, resources } } }), 'train');
+    expect(container.resources.requests).toEqual({ cpu: '1', memory: '4Gi' });
+    const pool = NodePool.cpu('p', { cpu: '4' });
+    expect(() => synth({ steps: { extract: STEP, train: { ...STEP, resources: undefined, pool } } })).not.toThrow();
+    const low = { ...STEP, resources: { cpuLimit: '500m', memoryLimit: '1Gi' } };
+    expect(problems({ steps: { extract: STEP, train: low } })).toEqual([
+      "'steps.train.resources.cpuLimit' ('500m') must not be below the reserved cpu (1)",
+      "'steps.train.resources.memoryLimit' ('1Gi') must not be below the reserved memory (2Gi)",
+    ]);
+  });
+
   test('half-given resources keep the other half of the defaults', () => {
     const step = { ...STEP, resources: { memory: '8Gi' } };
     const { container } = template(workflow({ steps: { extract: STEP, train: step } }), 'train');
@@ -338,7 +360,8 @@ describe('retries', () => {
       limit: '2',
       retryPolicy: 'Always',
       expression:
-        'lastRetry.status == "Error" || (lastRetry.exitCode in ["137", "143"] && not (lastRetry.message contains "OOMKilled"))',
+        'lastRetry.status == "Error" || (lastRetry.exitCode in ["-1", "137", "143"] && not (lastRetry.message contains "OOMKilled") && ' +
+        'not (lastRetry.message contains "longer than the specified deadline"))',
       // No maxDuration: it would end the retries of a long training.
       backoff: { duration: '1m' },
     });
@@ -400,6 +423,12 @@ describe('the run', () => {
     const { args } = template(spec, 'register').container;
     expect(args.join(' ')).toContain('--store s3://other/churn');
     expect(args.join(' ')).toContain('--git-commit 0123abc');
+  });
+
+  test('age alone decides how long finished runs are kept: the loop counts them', () => {
+    const history = { successfulJobsHistoryLimit: 1000, failedJobsHistoryLimit: 1000 };
+    expect(find(synth(), 'CronWorkflow', 'churn-training').spec).toMatchObject(history);
+    expect(find(synth({ engine: TrainingEngine.cronJob() }), 'CronJob', 'churn-training').spec).toMatchObject(history);
   });
 
   test('the kill switch belongs to people unless it is set', () => {
@@ -524,14 +553,11 @@ describe('on a plain CronJob', () => {
     expect(containers.map(({ name }: Rendered) => name)).toEqual(['register']);
   });
 
-  test('a judged "no" ends the Job without a retry, an eviction does not count', () => {
+  test('a judged "no" and a failed step end the Job without a retry, an eviction does not count', () => {
     const { podFailurePolicy, backoffLimit, template: podTemplate } = cronJob().jobTemplate.spec;
     expect(podFailurePolicy.rules).toEqual([
       { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
-      ...['admit', 'validate-data', 'gate'].map((containerName) => ({
-        action: 'FailJob',
-        onExitCodes: { containerName, operator: 'In', values: [10] },
-      })),
+      { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [137, 143] } },
     ]);
     expect(backoffLimit).toBe(2);
     expect(podTemplate.spec.restartPolicy).toBe('Never');
@@ -612,6 +638,29 @@ describe('on a plain CronJob', () => {
     expect(spec.jobTemplate.spec.template.spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
   });
 
+  test('each step has its own shared memory', () => {
+    const steps = {
+      extract: STEP,
+      train: { ...STEP, sharedMemory: '8Gi' },
+      evaluate: { ...STEP, sharedMemory: '64Mi' },
+    };
+    const sizes = pod({ steps }).volumes.filter(({ name }: Rendered) => name.startsWith('shared-memory'));
+    expect(sizes.map(({ name, emptyDir }: Rendered) => [name, emptyDir.sizeLimit])).toEqual([
+      ['shared-memory-train', '8Gi'],
+      ['shared-memory-evaluate', '64Mi'],
+    ]);
+  });
+
+  test('a volume would lose the checkpoints of a spot node', () => {
+    const spot = { ...STEP, pool: NodePool.cpu('spot', { spot: true }) };
+    const workspace = Workspace.volume({ size: '1Gi' });
+    expect(problems({ engine, workspace, steps: { extract: STEP, train: spot } })[0]).toMatch(
+      /'steps.train' would lose its checkpoints/,
+    );
+    const kept = { ...spot, checkpointUri: 's3://acme-checkpoints/churn' };
+    expect(() => synth({ engine, workspace, steps: { extract: STEP, train: kept } })).not.toThrow();
+  });
+
   test('two pools and timeouts of steps cannot be had in one pod', () => {
     const on = (name: string): PipelineStep => ({ ...STEP, pool: NodePool.cpu(name) });
     expect(problems({ engine, steps: { extract: on('a'), train: on('b') } })).toEqual([
@@ -619,7 +668,7 @@ describe('on a plain CronJob', () => {
     ]);
     const timeout = Duration.hours(1);
     expect(problems({ engine, steps: { extract: STEP, train: { ...STEP, timeout } } })[0]).toMatch(
-      /deadline of the run/,
+      /'steps.train.timeout' .* deadline of the run/,
     );
   });
 });
@@ -664,6 +713,15 @@ describe('bad input', () => {
     ['negative retries', { retries: -1 }, /'steps.train.retries' \(-1\)/],
     ['no time', { timeout: Duration.seconds(0) }, /at least a second/],
     ['a variable that is none', { env: { 'MY-VAR': 'x' } }, /'steps.train.env' \('MY-VAR'\)/],
+    [
+      'a password among its arguments',
+      { args: ['--dsn=postgres://u:hunter2@h/db'] },
+      /has an argument that carries a URL/,
+    ],
+    ['half a second', { timeout: Duration.millis(1500) }, /must be whole seconds/],
+    ['checkpoints nowhere', { checkpointUri: '' }, /'steps.train.checkpointUri'/],
+    ['a label that is none', { nodeSelector: { 'bad key!': 'x' } }, /'steps.train.nodeSelector' \('bad key!'\)/],
+    ['an effect that is none', { tolerations: [{ key: 'a', effect: 'Nope' }] }, /must be one of NoSchedule/],
     ['a variable of ours', { env: { RUN_ID: 'x' } }, /set by the pipeline itself/],
     [
       'a secret variable of ours',
@@ -707,6 +765,22 @@ describe('bad input', () => {
     const named = (name: string): ExtraStep => ({ ...STEP, name });
     expect(problems({ extraSteps: [named('x'), named('x')] }).join('\n')).toMatch(/is taken/);
     expect(problems({ extraSteps: [named('')] }).join('\n')).toMatch(/'extraSteps.name' \(''\)/);
+  });
+
+  test('an extra step that Argo refuses as a task', () => {
+    expect(problems({ extraSteps: [{ ...STEP, name: '2nd-check' }] })[0]).toMatch(/must not start with a digit/);
+  });
+
+  test('two pipelines of one model', () => {
+    const chart = newChart();
+    const platform = newPlatform(chart);
+    pipeline(chart, { platform });
+    const build = (): TrainingPipeline =>
+      new TrainingPipeline(chart, 'second', {
+        ...{ platform, model: newModel(), schedule: '@weekly', steps: { extract: STEP, train: STEP }, gates: GATES },
+        workspace: Workspace.objectStore('s3://acme/runs'),
+      });
+    expect(problemsOf(build)[0]).toMatch(/has a TrainingPipeline already, 'test\/training'/);
   });
 
   test('GPU requests and workspaces that are none', () => {

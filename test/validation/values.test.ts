@@ -21,6 +21,7 @@ describe('cron schedules', () => {
     '5-50/5 1-3 * JAN-MAR mon,FRI',
     '0 0 29 2 *',
     '0 0 31 2 1',
+    '0 0 30 2 */2',
     '10/20 * ? * ?',
     '@weekly',
   ])('%s is accepted', (schedule) => expect(cronProblem(schedule)).toBeUndefined());
@@ -49,12 +50,22 @@ describe('cron schedules', () => {
 });
 
 describe('time zones', () => {
-  test.each(['Etc/UTC', 'Europe/Berlin', 'America/Argentina/Ushuaia'])('%s is accepted', (zone) =>
+  test.each(['Etc/UTC', 'UTC', 'GMT', 'Europe/Berlin', 'America/Argentina/Ushuaia'])('%s is accepted', (zone) =>
     expect(timeZoneProblem(zone)).toBeUndefined(),
   );
   test.each(['', 'Local', 'CET', 'Europe/Bielefeld', 'utc+2'])('%j is refused', (zone) =>
     expect(timeZoneProblem(zone)).toMatch(/IANA time zone/),
   );
+});
+
+test('a time zone is written as it stands in the database', () => {
+  expect(timeZoneProblem('europe/berlin')).toBe("must be written 'Europe/Berlin'");
+});
+
+test('all fields of a schedule are reported at once', () => {
+  const problem = cronProblem('61 25 * * *');
+  expect(problem).toContain("'61' as minute");
+  expect(problem).toContain("'25' as hour");
 });
 
 describe('quantities', () => {
@@ -78,11 +89,13 @@ describe('quantities', () => {
     expect(cpuProblem('250m')).toBeUndefined();
     expect(cpuProblem('0')).toBe('must be more than 0');
     expect(cpuProblem('two')).toMatch(/CPU quantity/);
+    expect(cpuProblem('4Gi')).toMatch(/CPU quantity/);
   });
 
   test('bytes are more than 0 and not in thousandths', () => {
     expect(bytesProblem('512Mi')).toBeUndefined();
     expect(bytesProblem('0')).toBe('must be more than 0');
+    expect(bytesProblem('16')).toBe("is 16 bytes: did you mean '16Gi'?");
     expect(bytesProblem('512MB')).toMatch(/quantity of bytes/);
     expect(bytesProblem('512m')).toBe("is in thousandths of a byte: did you mean '512Mi'?");
   });
@@ -149,6 +162,7 @@ describe('addresses', () => {
   test('folders in an object store', () => {
     expect(objectStoreUriProblem('s3://acme-models')).toBeUndefined();
     expect(objectStoreUriProblem('gs://acme/models/x')).toBeUndefined();
+    expect(objectStoreUriProblem('abfss://runs@account.dfs.core.windows.net/x')).toBeUndefined();
     expect(objectStoreUriProblem('s3://acme/')).toBe('must not end with a slash');
     expect(objectStoreUriProblem('/models')).toMatch(/folder in an object store/);
     expect(objectStoreUriProblem('https://acme/models')).toMatch(/one of the schemes s3/);
@@ -210,5 +224,7 @@ describe('secrets in plain text', () => {
     ['DATABASE_URL', 'postgresql://db:5432/x'],
     ['MAX_TOKENS', '512'],
     ['API_KEY', ''],
+    ['GOOGLE_APPLICATION_CREDENTIALS', '/etc/gcp/config.json'],
+    ['PAD_TOKEN', '[PAD]'],
   ])('%s is none', (name, value) => expect(secretLiteralProblem(name, value)).toBeUndefined());
 });

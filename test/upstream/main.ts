@@ -1,0 +1,117 @@
+import { rmSync } from 'node:fs';
+import { basename, dirname, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { manifestFiles, readDocuments, synthesizeExamples } from '../support/manifests';
+import { ApiServer } from './api-server';
+import { buildJudges, judge, JUDGES, type Manifest, type Verdict } from './judges';
+import { promtool } from './promtool';
+
+const USAGE = `Holds every object of every example against the code that judges it in a cluster.
+
+  npm run test:upstream -- --schemas DIR
+
+  --schemas  directory with the CustomResourceDefinitions that the API server gets
+  --quiet    print only what is wrong
+`;
+
+/** What is applied together: the steady manifests of a folder, and what is created once. */
+interface ManifestSet {
+  readonly name: string;
+  readonly steady: readonly Manifest[];
+  readonly bootstrap: readonly Manifest[];
+}
+
+const write = (text: string): void => void process.stdout.write(text);
+
+function manifestSets(directory: string): ManifestSet[] {
+  const sets = new Map<string, { steady: Manifest[]; bootstrap: Manifest[] }>();
+  for (const file of manifestFiles(directory)) {
+    const once = basename(dirname(file)) === 'bootstrap';
+    const name = relative(directory, once ? dirname(dirname(file)) : dirname(file));
+    const set = sets.get(name) ?? { steady: [], bootstrap: [] };
+    set[once ? 'bootstrap' : 'steady'].push(...(readDocuments(file) as Manifest[]));
+    sets.set(name, set);
+  }
+  return [...sets].map(([name, set]) => ({ name, ...set }));
+}
+
+const title = ({ kind, metadata }: Manifest): string =>
+  `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+
+/** Creates what is created once, applies the rest twice as a person would, and cleans up. */
+async function applied(server: ApiServer, { steady, bootstrap }: ManifestSet): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  const custom = (objects: readonly Manifest[]): Manifest[] => objects.filter((object) => server.knows(object));
+  const record = (object: Manifest, how: string, status: number, message: unknown): void => {
+    const problems = status < 300 ? [] : [`${how}: ${status} ${String(message)}`];
+    verdicts.push({ judge: 'apiserver', object: `${title(object)} (${how})`, problems });
+  };
+  for (const object of custom(bootstrap)) {
+    const { status, body } = await server.create(object, 'mlops-rollout');
+    record(object, 'created once', status, body.message);
+  }
+  for (const how of ['applied', 'applied again']) {
+    for (const object of custom(steady)) {
+      const { status, body } = await server.apply(object, { fieldManager: 'kubectl', force: true });
+      record(object, how, status, body.message);
+    }
+  }
+  for (const object of custom([...steady, ...bootstrap])) await server.delete(object);
+  return verdicts;
+}
+
+async function judgeAll(directory: string, schemas: string): Promise<Verdict[]> {
+  const server = await ApiServer.start(schemas);
+  try {
+    const verdicts: Verdict[] = [];
+    for (const set of manifestSets(directory)) {
+      // The whole object is there twice, and the bootstrap one refers to the same neighbours.
+      const readings = [
+        set.steady,
+        [...set.steady.filter(({ kind }) => kind !== 'InferenceService'), ...set.bootstrap],
+      ];
+      const read = readings.flatMap((objects) => [
+        ...JUDGES.flatMap((name) => judge(name, objects)),
+        ...promtool(objects),
+      ]);
+      const here = [...read, ...(await applied(server, set))];
+      verdicts.push(...here.map((verdict) => ({ ...verdict, object: `${set.name}: ${verdict.object}` })));
+    }
+    return verdicts;
+  } finally {
+    await server.stop();
+  }
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { schemas: { type: 'string' }, quiet: { type: 'boolean', default: false } },
+  });
+  if (values.schemas === undefined) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  buildJudges(write);
+  const directory = synthesizeExamples(write);
+  try {
+    const verdicts = await judgeAll(directory, values.schemas);
+    const failed = verdicts.filter(({ problems }) => problems.length > 0);
+    for (const { judge: name, object, problems } of values.quiet ? failed : verdicts) {
+      write(`${problems.length > 0 ? 'FAIL' : 'ok  '} ${name.padEnd(19)} ${object}\n`);
+      for (const problem of problems) write(`       ${problem}\n`);
+    }
+    write(`upstream: ${verdicts.length - failed.length} passed, ${failed.length} failed\n`);
+    // A run that saw nothing proves nothing.
+    return failed.length === 0 && verdicts.length > 0 ? 0 : 1;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+void main().then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exitCode = 1;
+  },
+);
