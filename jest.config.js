@@ -22,6 +22,11 @@ module.exports = {
       displayName: 'integration',
       testMatch: ['<rootDir>/test/integration/**/*.test.ts'],
     },
+    {
+      ...shared,
+      displayName: 'upstream',
+      testMatch: ['<rootDir>/test/upstream/**/*.test.ts'],
+    },
   ],
   testTimeout: 120_000,
 };

@@ -65,7 +65,7 @@ export class DeploymentServing extends Construct {
     return selectorLabels('model-server', this.spec.name);
   }
 
-  /** What the API server wants at least, the artifact and its version: see `KserveServing`. */
+  /** What the API server and the namespace want at least, the artifact and its version: see `KserveServing`. */
   private bootstrapDeployment({ modelUri, version }: ModelSource): k8s.DeploymentSpec {
     return {
       selector: { matchLabels: this.selector },
@@ -74,7 +74,11 @@ export class DeploymentServing extends Construct {
           labels: { ...this.selector, [LABELS.version]: version },
           annotations: { [ANNOTATIONS.uri]: modelUri },
         },
-        spec: { containers: [{ name: SERVER, image: this.spec.runtime.image }] },
+        spec: {
+          serviceAccountName: this.spec.serviceAccount,
+          securityContext: restrictedPod(this.spec.runtime.user),
+          containers: [{ name: SERVER, image: this.spec.runtime.image, securityContext: serverSecurity(this.spec) }],
+        },
       },
     };
   }

@@ -102,20 +102,29 @@ export class KserveServing extends Construct {
     };
   }
 
-  /** What the API server wants at least, the artifact and its version. */
+  /** What the API server and the namespace want at least, the artifact and its version. */
   private bootstrapPredictor({ modelUri, version }: ModelSource): KservePredictor {
-    const { runtime, protocol } = this.spec;
-    const labels = { [LABELS.version]: version };
+    const { runtime, protocol, serviceAccount } = this.spec;
+    const securityContext = serverSecurity(this.spec);
+    const common = {
+      serviceAccountName: serviceAccount,
+      labels: { [LABELS.version]: version },
+      ...(this.mode === 'Standard' && { securityContext: restrictedPod(runtime.user) }),
+    };
     if (runtime.format) {
       const { format: modelFormat, kserveRuntime = '' } = runtime;
-      return {
-        labels,
-        model: { modelFormat, runtime: kserveRuntime, protocolVersion: protocol, storageUri: modelUri },
+      const model = {
+        modelFormat,
+        runtime: kserveRuntime,
+        protocolVersion: protocol,
+        storageUri: modelUri,
+        securityContext,
       };
+      return { ...common, model };
     }
     // Lists of containers are replaced as a whole, so the address has to stand beside them.
     const storageUris = [{ uri: modelUri, mountPath: MODEL_MOUNT }];
-    return { labels, storageUris, containers: [{ name: OWN_CONTAINER, image: runtime.image }] };
+    return { ...common, storageUris, containers: [{ name: OWN_CONTAINER, image: runtime.image, securityContext }] };
   }
 
   private model(): KserveModel {

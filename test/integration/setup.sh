@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers and tools that the integration tests run against: Debian's Pushgateway and promtool, and MLflow
+# Installs the real servers and tools that the integration tests run against: Debian's Pushgateway, promtool and etcd, and MLflow
 # from PyPI in a virtual environment outside the repository. Does nothing for what is already there.
 set -euo pipefail
 
@@ -9,6 +9,7 @@ mlflow_version=3.15.2
 packages=()
 command -v prometheus-pushgateway >/dev/null || packages+=(prometheus-pushgateway)
 command -v promtool >/dev/null || packages+=(prometheus)
+command -v etcd >/dev/null || packages+=(etcd-server)
 if [ ${#packages[@]} -gt 0 ]; then
   sudo=()
   [ "$(id -u)" -eq 0 ] || sudo=(sudo)

@@ -75,26 +75,40 @@ describe('who owns which field', () => {
   });
 
   test('the bootstrap one names little more, because its creator goes on owning what it names', () => {
-    const { metadata, spec } = find(synth().bootstrap, 'InferenceService', 'churn');
+    const { steady, bootstrap } = synth();
+    const { metadata, spec } = find(bootstrap, 'InferenceService', 'churn');
+    const kept = find(steady, 'InferenceService', 'churn').spec.predictor;
     expect(metadata.annotations).toEqual({ 'serving.kserve.io/deploymentMode': 'Standard' });
     expect(spec.predictor).toEqual({
+      serviceAccountName: 'churn-serving',
+      securityContext: kept.securityContext,
       labels: { 'cdk8s-mlops.dev/version': 'v3' },
       model: {
         modelFormat: { name: 'sklearn', version: '1' },
         runtime: 'kserve-sklearnserver',
         protocolVersion: 'v2',
         storageUri: 's3://acme-models/churn/v3',
+        securityContext: kept.model.securityContext,
       },
     });
-    const deployed = find(synth({ engine: DEPLOYMENT, runtime: OWN }).bootstrap, 'Deployment', 'churn').spec;
-    expect(deployed).toEqual({
-      selector: deployed.selector,
+  });
+
+  test('so does that of a Deployment', () => {
+    const { steady, bootstrap } = synth({ engine: DEPLOYMENT, runtime: OWN });
+    const kept = find(steady, 'Deployment', 'churn').spec;
+    const [{ image, securityContext }] = kept.template.spec.containers;
+    expect(find(bootstrap, 'Deployment', 'churn').spec).toEqual({
+      selector: kept.selector,
       template: {
         metadata: {
-          labels: { ...deployed.selector.matchLabels, 'cdk8s-mlops.dev/version': 'v3' },
+          labels: { ...kept.selector.matchLabels, 'cdk8s-mlops.dev/version': 'v3' },
           annotations: { 'cdk8s-mlops.dev/uri': 's3://acme-models/churn/v3' },
         },
-        spec: { containers: [{ name: 'server', image: 'registry.example/churn-server:1' }] },
+        spec: {
+          serviceAccountName: 'churn-serving',
+          securityContext: kept.template.spec.securityContext,
+          containers: [{ name: 'server', image, securityContext }],
+        },
       },
     });
   });

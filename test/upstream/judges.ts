@@ -46,7 +46,7 @@ export function buildJudges(progress: (text: string) => void): void {
   mkdirSync(BINARIES, { recursive: true });
   for (const [name, command] of Object.entries(COMMANDS)) {
     const start = Date.now();
-    const args = ['build', '-trimpath', '-o', binary(name), command];
+    const args = ['build', '-o', binary(name), command];
     const { status, stderr, error } = spawnSync('go', args, { cwd: join(__dirname, name), encoding: 'utf8' });
     if (error || status !== 0) throw new Error(`${name} does not build: ${error?.message ?? stderr}`);
     progress(`built ${name} in ${((Date.now() - start) / 1000).toFixed(1)} s\n`);

@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { basename, dirname, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { manifestFiles, readDocuments, synthesizeExamples } from '../support/manifests';
 import { ApiServer } from './api-server';
 import { buildJudges, judge, JUDGES, type Manifest, type Verdict } from './judges';
 import { promtool } from './promtool';
+import { SCHEMAS_VARIABLE } from './schemas';
 
 const USAGE = `Holds every object of every example against the code that judges it in a cluster.
 
@@ -83,6 +85,13 @@ async function judgeAll(directory: string, schemas: string): Promise<Verdict[]> 
   }
 }
 
+/** Runs the tests that plant faults, and those of field ownership; they need the same servers and schemas. */
+function seenToJudge(schemas: string): number {
+  const jest = [join(__dirname, '../../node_modules/jest/bin/jest.js'), '--selectProjects', 'upstream', '--runInBand'];
+  const env = { ...process.env, [SCHEMAS_VARIABLE]: resolve(schemas) };
+  return spawnSync(process.execPath, jest, { cwd: join(__dirname, '../..'), env, stdio: 'inherit' }).status ?? 1;
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { schemas: { type: 'string' }, quiet: { type: 'boolean', default: false } },
@@ -102,7 +111,8 @@ async function main(): Promise<number> {
     }
     write(`upstream: ${verdicts.length - failed.length} passed, ${failed.length} failed\n`);
     // A run that saw nothing proves nothing.
-    return failed.length === 0 && verdicts.length > 0 ? 0 : 1;
+    if (failed.length > 0 || verdicts.length === 0) return 1;
+    return seenToJudge(values.schemas);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,0 +1,161 @@
+import { type Chart } from 'cdk8s';
+import {
+  BootstrapChart,
+  Exposure,
+  ModelSource,
+  ServedModel,
+  type ServedModelProps,
+  ServingEngine,
+  ServingRuntime,
+  StorageInitializer,
+} from 'cdk8s-mlops';
+import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
+import { ApiServer } from './api-server';
+import { schemasDirectory } from './schemas';
+
+/*
+ * Who owns which field, on the real API server: what a roll-out changes survives every later apply of the steady manifests,
+ * and what the program no longer says leaves the cluster.
+ */
+
+let server: ApiServer;
+beforeAll(async () => (server = await ApiServer.start(schemasDirectory())), 120_000);
+afterAll(() => server?.stop());
+
+interface Rendering {
+  readonly steady: Rendered;
+  readonly bootstrap: Rendered[];
+}
+
+function render(props: Partial<ServedModelProps>): Rendering {
+  const chart: Chart = newChart();
+  new ServedModel(chart, 'serving', {
+    platform: newPlatform(chart, { storageInitializer: StorageInitializer.restricted() }),
+    model: newModel(),
+    source: ModelSource.uri('s3://acme-models/churn/v1'),
+    runtime: ServingRuntime.sklearn(),
+    ...props,
+  });
+  return { steady: find(rendered(chart), 'InferenceService', 'churn'), bootstrap: rendered(BootstrapChart.of(chart)) };
+}
+
+const ok = ({ status, body }: { status: number; body: Rendered }): Rendered => {
+  expect({ status, message: status < 300 ? undefined : body.message }).toMatchObject({
+    status: expect.any(Number),
+    message: undefined,
+  });
+  return body;
+};
+
+/** The ways in which steady manifests are applied: by hand, by Flux and by Argo CD, which both force conflicts. */
+const WAYS = ['kubectl', 'kustomize-controller', 'argocd-controller'];
+
+describe.each<[string, Partial<ServedModelProps>]>([
+  ['KServe Standard', {}],
+  ['KServe Knative', { engine: ServingEngine.kserveKnative() }],
+  ['an image of the user’s own', { runtime: ServingRuntime.custom({ image: 'registry.example/churn:1' }) }],
+])('%s', (_, props) => {
+  const own = 'runtime' in props;
+  const addressOf = ({ spec }: Rendered): unknown =>
+    own ? spec.predictor.storageUris?.[0].uri : spec.predictor.model.storageUri;
+
+  /** What `mlops-rollout` applies to promote a version. */
+  const promotion = (uri: string, version: string): object => ({
+    apiVersion: 'serving.kserve.io/v1beta1',
+    kind: 'InferenceService',
+    metadata: { name: 'churn', namespace: 'ml' },
+    spec: {
+      predictor: {
+        labels: { 'cdk8s-mlops.dev/version': version },
+        ...(own
+          ? { storageUris: [{ uri, mountPath: '/mnt/models' }] }
+          : { model: { modelFormat: { name: 'sklearn' }, storageUri: uri } }),
+      },
+    },
+  });
+
+  test('a promotion survives every way of applying the steady manifests', async () => {
+    const { steady, bootstrap } = render(props);
+    const once = find(bootstrap, 'InferenceService', 'churn');
+    try {
+      ok(await server.create(once, 'mlops-rollout'));
+      for (const fieldManager of WAYS) ok(await server.apply(steady, { fieldManager, force: true }));
+      expect(addressOf((await server.get(steady)).body)).toBe('s3://acme-models/churn/v1');
+
+      ok(
+        await server.apply(promotion('s3://acme-models/churn/v2', 'v2'), {
+          fieldManager: 'mlops-rollout',
+          force: true,
+        }),
+      );
+      for (const fieldManager of WAYS) ok(await server.apply(steady, { fieldManager, force: true }));
+      const { body } = await server.get(steady);
+      expect(addressOf(body)).toBe('s3://acme-models/churn/v2');
+      expect(body.spec.predictor.labels['cdk8s-mlops.dev/version']).toBe('v2');
+    } finally {
+      await server.delete(once);
+    }
+  });
+
+  test('after the first apply no force is needed', async () => {
+    const { steady, bootstrap } = render(props);
+    const once = find(bootstrap, 'InferenceService', 'churn');
+    try {
+      ok(await server.create(once, 'mlops-rollout'));
+      ok(await server.apply(steady, { fieldManager: 'kubectl', force: true }));
+      ok(
+        await server.apply(promotion('s3://acme-models/churn/v2', 'v2'), {
+          fieldManager: 'mlops-rollout',
+          force: true,
+        }),
+      );
+      ok(await server.apply(steady, { fieldManager: 'kubectl' }));
+    } finally {
+      await server.delete(once);
+    }
+  });
+
+  test('creating once again is refused, and so undoes nothing', async () => {
+    const once = find(render(props).bootstrap, 'InferenceService', 'churn');
+    try {
+      ok(await server.create(once, 'mlops-rollout'));
+      expect((await server.create(once, 'mlops-rollout')).status).toBe(409);
+    } finally {
+      await server.delete(once);
+    }
+  });
+
+  test('what the program no longer says leaves the cluster', async () => {
+    const before = render({ ...props, env: { OLD: '1' }, imagePullSecrets: ['registry'] });
+    const after = render(props);
+    try {
+      ok(await server.create(find(before.bootstrap, 'InferenceService', 'churn'), 'mlops-rollout'));
+      ok(await server.apply(before.steady, { fieldManager: 'kubectl', force: true }));
+      ok(await server.apply(after.steady, { fieldManager: 'kubectl', force: true }));
+      const { body } = await server.get(after.steady);
+      expect(JSON.stringify(body.spec)).not.toContain('OLD');
+      expect(body.spec.predictor.imagePullSecrets).toBeUndefined();
+      expect(addressOf(body)).toBe('s3://acme-models/churn/v1');
+    } finally {
+      await server.delete(after.steady);
+    }
+  });
+});
+
+test('weights of a route belong to roll-outs: no steady manifest names it', async () => {
+  const exposure = Exposure.gateway({ name: 'ml', namespace: 'gateways', hostnames: ['churn.acme.example'] });
+  const { bootstrap } = render({ exposure });
+  const route = find(bootstrap, 'HTTPRoute', 'churn-route');
+  try {
+    ok(await server.create(route, 'mlops-rollout'));
+    const shifted = structuredClone(route);
+    shifted.spec.rules[0].backendRefs = [
+      { name: 'churn-predictor', port: 80, weight: 70 },
+      { name: 'churn-candidate-predictor', port: 80, weight: 30 },
+    ];
+    ok(await server.apply(shifted, { fieldManager: 'mlops-rollout', force: true }));
+    expect((await server.get(route)).body.spec.rules[0].backendRefs).toHaveLength(2);
+  } finally {
+    await server.delete(route);
+  }
+});
