@@ -1,4 +1,5 @@
 import { imageProblem } from '../validation/image';
+import { dnsSubdomainProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { bytesProblem } from '../validation/quantity';
 import { httpUrlProblem, objectStoreUriProblem, portProblem } from '../validation/uri';
@@ -134,6 +135,9 @@ export class Mlflow {
     const problems = new Problems('Mlflow.sqlite');
     const { volumeSize = '10Gi', storageClassName, artifactsDestination } = options;
     problems.check('volumeSize', volumeSize, bytesProblem(volumeSize));
+    if (storageClassName !== undefined) {
+      problems.check('storageClassName', storageClassName, dnsSubdomainProblem(storageClassName));
+    }
     if (artifactsDestination !== undefined) {
       problems.check('artifactsDestination', artifactsDestination, objectStoreUriProblem(artifactsDestination));
     }

@@ -52,6 +52,9 @@ export function checkLimits(
   if (quota && Object.values(quota).every((value) => value === undefined)) {
     problems.addText("'quota' limits nothing: give at least one of cpu, memory, gpus and storage, or leave it out");
   }
+  if (containerDefaults && Object.values(containerDefaults).every((value) => value === undefined)) {
+    problems.addText("'containerDefaults' says nothing: give at least one of its quantities, or leave it out");
+  }
   if (containerDefaults) checkResources('containerDefaults', containerDefaults, problems);
 }
 

@@ -1,3 +1,4 @@
+import { dnsSubdomainProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { bytesProblem } from '../validation/quantity';
 import { objectStoreUriProblem } from '../validation/uri';
@@ -63,6 +64,9 @@ export class Workspace {
   public static volume(options: VolumeWorkspaceOptions): Workspace {
     const problems = new Problems('Workspace.volume');
     problems.check('size', options.size, bytesProblem(options.size));
+    if (options.storageClassName !== undefined) {
+      problems.check('storageClassName', options.storageClassName, dnsSubdomainProblem(options.storageClassName));
+    }
     problems.throwIfAny();
     const { size, storageClassName, accessMode = VolumeAccessMode.READ_WRITE_ONCE } = options;
     return new Workspace(undefined, { size, storageClassName, accessMode });

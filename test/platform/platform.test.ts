@@ -215,6 +215,7 @@ describe('MLflow', () => {
       expect.stringContaining("'allowedHosts[0]' ('https://mlflow.acme.example')"),
     ]);
     expect(problemsOf(() => Mlflow.sqlite({ volumeSize: '10Gi', artifactsDestination: 's3://x/' }))).toHaveLength(1);
+    expect(problemsOf(() => Mlflow.sqlite({ storageClassName: 'Bad Class' }))[0]).toMatch(/'storageClassName'/);
     expect(problemsOf(() => Mlflow.sqlite({ volumeSize: 'big' }))[0]).toContain("'volumeSize' ('big')");
     expect(problemsOf(() => Mlflow.existing('mlflow', { podPort: 0 }))).toHaveLength(2);
   });
@@ -514,6 +515,7 @@ describe('bad input', () => {
 
   test('a quota that limits nothing', () => {
     expect(problemsOf(() => synth({ quota: {} }))[0]).toMatch(/limits nothing/);
+    expect(problemsOf(() => synth({ containerDefaults: {} }))[0]).toMatch(/says nothing/);
   });
 
   test('secret references that Kubernetes would refuse', () => {

@@ -787,6 +787,6 @@ describe('bad input', () => {
     expect(problemsOf(() => GpuRequest.nvidia(0))).toHaveLength(1);
     expect(problemsOf(() => GpuRequest.mig('half', 0.5))).toHaveLength(2);
     expect(problemsOf(() => Workspace.objectStore('/data'))).toHaveLength(1);
-    expect(problemsOf(() => Workspace.volume({ size: 'big' }))).toHaveLength(1);
+    expect(problemsOf(() => Workspace.volume({ size: 'big', storageClassName: 'Bad Class' }))).toHaveLength(2);
   });
 });

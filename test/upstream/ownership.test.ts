@@ -142,6 +142,29 @@ describe.each<[string, Partial<ServedModelProps>]>([
   });
 });
 
+test('the percentage of a Knative canary survives as well', async () => {
+  const { steady, bootstrap } = render({ engine: ServingEngine.kserveKnative() });
+  const once = find(bootstrap, 'InferenceService', 'churn');
+  const canary = {
+    ...{ apiVersion: steady.apiVersion, kind: steady.kind, metadata: { name: 'churn', namespace: 'ml' } },
+    spec: {
+      predictor: {
+        canaryTrafficPercent: 10,
+        model: { modelFormat: { name: 'sklearn' }, storageUri: 's3://acme-models/churn/v2' },
+      },
+    },
+  };
+  try {
+    ok(await server.create(once, 'mlops-rollout'));
+    ok(await server.apply(steady, { fieldManager: 'kubectl', force: true }));
+    ok(await server.apply(canary, { fieldManager: 'mlops-rollout', force: true }));
+    for (const fieldManager of WAYS) ok(await server.apply(steady, { fieldManager, force: true }));
+    expect((await server.get(steady)).body.spec.predictor.canaryTrafficPercent).toBe(10);
+  } finally {
+    await server.delete(once);
+  }
+});
+
 test('weights of a route belong to roll-outs: no steady manifest names it', async () => {
   const exposure = Exposure.gateway({ name: 'ml', namespace: 'gateways', hostnames: ['churn.acme.example'] });
   const { bootstrap } = render({ exposure });
