@@ -83,7 +83,7 @@ function performanceRules({ objectives, labelDelay }: Model): AlertRule[] {
       comparison: upper ? AlertComparison.ABOVE : AlertComparison.BELOW,
       threshold,
       for: Duration.minutes(5),
-      summary: `{{ $labels.model }} {{ $labels.version }}: ${says} is {{ $value | humanize }}, ${upper ? 'above' : 'below'} ${threshold}`,
+      summary: `{{ $labels.model }} {{ $labels.version }}: ${says} is {{ printf "%.3g" $value }}, ${upper ? 'above' : 'below'} ${threshold}`,
       description:
         `The ${estimated ? 'estimated' : 'measured'} ${says} misses the model's objective. Look at drift and data quality of ` +
         'the same time first: without drift the labels or the world have changed, and a retraining may not help.',
@@ -99,7 +99,7 @@ function dataDrift(threshold: number): AlertRule {
     comparison: AlertComparison.ABOVE,
     threshold,
     for: Duration.minutes(10),
-    summary: `{{ $labels.model }} {{ $labels.version }} sees data that it was not trained on: drift {{ $value | humanize }}`,
+    summary: `{{ $labels.model }} {{ $labels.version }} sees data that it was not trained on: drift {{ printf "%.3g" $value }}`,
     description:
       `The importance-weighted drift score of the features is above ${threshold}. The report of the drift check names the ` +
       'features that drifted, the worst first.',

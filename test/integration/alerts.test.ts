@@ -168,7 +168,7 @@ test('annotations are filled in', () => {
         exp_alerts: [
           {
             exp_labels: { severity: 'critical', model: 'churn', namespace: 'ml', version: 'v3' },
-            exp_annotations: { ...annotations, summary: 'churn v3 answers 72% correctly, below 93%' },
+            exp_annotations: { ...annotations, summary: 'churn v3: accuracy is 0.72, below 0.93' },
           },
         ],
       },
