@@ -224,17 +224,13 @@ export class MlModelPlatform extends Construct {
   /** Names that this model's objects would share with the platform's or another model's. */
   private checkModelName({ name }: Model): void {
     const problems = Problems.of(this);
-    const suffixes = Object.values(DERIVED_NAMES).map(({ suffix }) => suffix);
     if (RESERVED_NAMES.includes(name)) {
       problems.addText(`a model cannot be named '${name}': the platform has objects of that name`);
     }
-    for (const other of this.schemas.keys()) {
-      const [short, long] = [name, other].sort((a, b) => a.length - b.length) as [string, string];
-      if (suffixes.some((suffix) => `${short}${suffix}` === long)) {
-        problems.addText(
-          `models cannot be named '${short}' and '${long}': objects of the first have the name of the second`,
-        );
-      }
+    for (const { suffix } of Object.values(DERIVED_NAMES)) {
+      const [longer, shorter] = [`${name}${suffix}`, name.endsWith(suffix) ? name.slice(0, -suffix.length) : ''];
+      if (this.schemas.has(longer)) problems.addText(sharedName(name, longer));
+      if (this.schemas.has(shorter)) problems.addText(sharedName(shorter, name));
     }
     problems.throwIfAny();
   }
@@ -281,4 +277,8 @@ export class MlModelPlatform extends Construct {
     checkLimits(props.quota, props.containerDefaults, problems);
     problems.throwIfAny();
   }
+}
+
+function sharedName(short: string, long: string): string {
+  return `models cannot be named '${short}' and '${long}': objects of the first have the name of the second`;
 }

@@ -496,6 +496,8 @@ describe('bad input', () => {
       /'churn' and 'churn-training'/,
     );
     expect(() => platform.addModel(newModel({ name: 'churn-eu' }))).not.toThrow();
+    platform.addModel(newModel({ name: 'fraud-loop' }));
+    expect(problemsOf(() => platform.addModel(newModel({ name: 'fraud' })))[0]).toMatch(/'fraud' and 'fraud-loop'/);
   });
 
   test('a password in an address is refused and not repeated', () => {
