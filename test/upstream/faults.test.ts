@@ -100,6 +100,13 @@ const FAULTS: readonly Fault[] = [
     says: /main/,
   },
   {
+    name: 'a retry on an expression that cannot be evaluated',
+    judge: 'argo-workflows',
+    in: WORKFLOW,
+    plant: (object) => (template(object, 'train').retryStrategy.expression = 'lastRetry.exitCode in [137'),
+    says: /retryStrategy\.expression of template train/,
+  },
+  {
     name: 'an unknown field of a workflow',
     judge: 'argo-workflows',
     in: WORKFLOW,

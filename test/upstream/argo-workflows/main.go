@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"github.com/argoproj/argo-workflows/v3/util/expr/argoexpr"
 	"github.com/argoproj/argo-workflows/v3/workflow/validate"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -67,7 +69,25 @@ func judgeTemplate(object judge.Object, known templates) error {
 	if err := yaml.UnmarshalStrict(object.Raw, &template); err != nil {
 		return err
 	}
+	for _, each := range template.Spec.Templates {
+		if err := judgeRetries(each); err != nil {
+			return err
+		}
+	}
 	return validate.ValidateWorkflowTemplate(known, noClusterTemplates{}, &template, nil, validate.ValidateOpts{Lint: true})
+}
+
+// judgeRetries evaluates the expression that decides on a retry with the variables that the controller gives it: validation
+// leaves that to the first failure of a pod.
+func judgeRetries(template wfv1.Template) error {
+	if template.RetryStrategy == nil || template.RetryStrategy.Expression == "" {
+		return nil
+	}
+	lastRetry := map[string]any{"status": "Failed", "exitCode": "137", "duration": "10", "message": "Error (exit code 137)"}
+	if _, err := argoexpr.EvalBool(template.RetryStrategy.Expression, map[string]any{"lastRetry": lastRetry}); err != nil {
+		return fmt.Errorf("retryStrategy.expression of template %s: %w", template.Name, err)
+	}
+	return nil
 }
 
 func judgeCron(object judge.Object, known templates) error {
