@@ -1,3 +1,4 @@
+import { ROLLOUT_FIELD_MANAGER } from 'cdk8s-mlops/contract';
 import { type Stack } from './stacks';
 import { type Summary } from './summary';
 
@@ -45,7 +46,7 @@ function nextCommands({ files }: Summary, directory: string): string[] {
   const first = steady.filter(({ kinds }) => kinds.has('Namespace')).map(({ path }) => `${apply} ${directory}/${path}`);
   return [
     ...first,
-    `kubectl create --field-manager=mlops-rollout -f ${directory}/bootstrap   # new models; refuses what exists`,
+    `kubectl create --field-manager=${ROLLOUT_FIELD_MANAGER} -f ${directory}/bootstrap   # new models; refuses what exists`,
     all,
   ];
 }

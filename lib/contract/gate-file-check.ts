@@ -1,4 +1,3 @@
-import { type GateFile } from './gate-file';
 import { suggest } from './suggest';
 
 /** One thing that is wrong in a gate file. */
@@ -181,14 +180,9 @@ const FILE = mapping(
   ['metrics'],
 );
 
-/** Everything that is wrong with `value` as a {@link GateFile}; empty when it is one. */
+/** Everything that is wrong with `value` as a gate file; empty when it is one. */
 export function checkGateFile(value: unknown): GateFileProblem[] {
   const problems: GateFileProblem[] = [];
   FILE(value, [], (path, message) => problems.push({ path, message }));
   return problems;
-}
-
-/** Narrows `value` to a gate file that {@link checkGateFile} found no problem in. */
-export function isGateFile(value: unknown): value is GateFile {
-  return checkGateFile(value).length === 0;
 }

@@ -18,6 +18,7 @@ import {
   STEP_ENVIRONMENT,
 } from '../contract';
 import { PrometheusRule } from '../crds/prometheus-operator';
+import { type Model } from '../model/model';
 import { resourceRequirements } from '../platform/container-resources';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { objectLabels, objectMetadata } from '../platform/object-metadata';
@@ -137,16 +138,16 @@ export class DriftAlerting extends Construct {
   public readonly rules: readonly AlertRule[];
 
   private readonly platform: MlModelPlatform;
-  private readonly model: string;
-  private readonly schemaName: string;
+  private readonly model: Model;
+  private readonly driftThreshold: number;
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: DriftAlertingProps) {
     super(scope, id);
     const { platform, model } = props.servedModel;
     this.platform = platform;
-    this.model = model.name;
-    this.schemaName = model.objectName('schema');
+    this.model = model;
+    this.driftThreshold = props.driftThreshold ?? 0.15;
     this.name = model.objectName('driftCheck');
     const problems = Problems.of(this);
     checkDriftAlerting(props, problems);
@@ -155,7 +156,7 @@ export class DriftAlerting extends Construct {
     this.rules = [
       ...defaultRules({
         model,
-        driftThreshold: props.driftThreshold ?? 0.15,
+        driftThreshold: this.driftThreshold,
         silentAfter: props.silentAfter ?? Duration.hours(3),
       }),
       ...(props.rules ?? []),
@@ -169,13 +170,13 @@ export class DriftAlerting extends Construct {
     });
     platform._network.policy(
       this.name,
-      { [LABELS.component]: COMPONENTS.driftCheck, [LABELS.model]: this.model },
+      { [LABELS.component]: COMPONENTS.driftCheck, [LABELS.model]: this.model.name },
       [],
       platform._network.jobEgress(),
       this,
     );
     this.cronJob(props);
-    const alertScope = { model: this.model, namespace: platform.namespace };
+    const alertScope = { model: this.model.name, namespace: platform.namespace };
     new PrometheusRule(this, 'Rules', {
       metadata: this.metadata(platform.monitoring.selectionLabels),
       spec: { groups: [{ name: this.name, rules: this.rules.map((rule) => rule._compile(alertScope)) }] },
@@ -186,7 +187,7 @@ export class DriftAlerting extends Construct {
     const { namespace } = this.platform;
     return objectMetadata({
       ...{ name: this.name, namespace, labels },
-      ...{ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model },
+      ...{ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model.name },
     });
   }
 
@@ -194,14 +195,14 @@ export class DriftAlerting extends Construct {
     const { retrains } = props;
     return {
       version: DRIFT_CHECK_FILE_VERSION,
-      model: this.model,
+      model: this.model.name,
       namespace: this.platform.namespace,
       schema: `${CONFIG_FILES.schema.directory}/${CONFIG_FILES.schema.file}`,
       predictions: props.predictionLogUri,
       reference: { registry: this.platform.mlflowTrackingUri, alias: MLFLOW_ALIASES.champion },
       window: { hours: (props.window ?? Duration.hours(24)).toHours(), minRows: MIN_ROWS, extendDays: EXTEND_DAYS },
       decision: {
-        featureThreshold: props.driftThreshold ?? 0.15,
+        featureThreshold: this.driftThreshold,
         driftedShare: props.driftedShare ?? 0.3,
         significance: SIGNIFICANCE,
         consecutiveWindows: props.consecutiveWindows ?? 1,
@@ -241,11 +242,11 @@ export class DriftAlerting extends Construct {
   }
 
   private cronJob(props: DriftAlertingProps): void {
-    const labels = objectLabels({ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model });
+    const labels = objectLabels({ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model.name });
     new k8s.KubeCronJob(this, 'Resource', {
       metadata: this.metadata(),
       spec: {
-        schedule: props.schedule ?? hourly(this.model),
+        schedule: props.schedule ?? hourly(this.model.name),
         timeZone: props.timeZone ?? 'Etc/UTC',
         concurrencyPolicy: 'Forbid',
         startingDeadlineSeconds: 600,
@@ -295,7 +296,7 @@ export class DriftAlerting extends Construct {
       ],
       volumes: [
         { name: 'tmp', emptyDir: {} },
-        { name: 'schema', configMap: { name: this.schemaName } },
+        { name: 'schema', configMap: { name: this.model.objectName('schema') } },
         { name: 'config', configMap: { name: this.name } },
       ],
     };

@@ -137,7 +137,7 @@ export class KserveServing extends Construct {
       protocolVersion: protocol,
       // KServe's runtimes bring their own arguments; these are appended, and the last one wins.
       args,
-      env: [...(env ?? []), ...metricsDirectory(runtime.env), ...this.environment()],
+      env: [...(env ?? []), ...metricsDirectory(runtime.env), ...serverEnvironment(this.spec)],
     };
   }
 
@@ -148,12 +148,8 @@ export class KserveServing extends Construct {
       name: OWN_CONTAINER,
       image: runtime.image,
       ...(runtime.args.length > 0 && { command: [...runtime.args] }),
-      env: [...(nameSetting(this.spec).env ?? []), ...this.environment()],
+      env: [...(nameSetting(this.spec).env ?? []), ...serverEnvironment(this.spec)],
     };
-  }
-
-  private environment(): k8s.EnvVar[] {
-    return serverEnvironment(this.spec);
   }
 
   private container(): Omit<k8s.Container, 'name'> {

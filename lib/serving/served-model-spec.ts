@@ -49,6 +49,11 @@ export function podLabels({ name }: ServedModelSpec): Record<string, string> {
   };
 }
 
+/** What selects the pods of every version, whoever makes them. */
+export function podSelector(name: string): Record<string, string> {
+  return { [LABELS.component]: COMPONENTS.serving, [LABELS.model]: name };
+}
+
 /** The path that answers success when the model is loaded. */
 export function readyPath({ runtime, protocol, name }: ServedModelSpec): string {
   return (runtime.readyPath[protocol] ?? runtime.livePath).replace('{name}', name);

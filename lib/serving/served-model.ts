@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { COMPONENTS, LABELS } from '../contract';
+import { LABELS } from '../contract';
 import { HttpRoute } from '../crds/gateway-api';
 import { PodMonitor } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
@@ -23,7 +23,7 @@ import { Exposure } from './exposure';
 import { KSERVE_PORT_NAME, KserveServing } from './kserve-engine';
 import { type ModelSource } from './model-source';
 import { type BatchingOptions, checkScaling, type ReplicasOptions, ScaleTarget } from './scaling';
-import { metricsPort, type ServedModelSpec } from './served-model-spec';
+import { metricsPort, podSelector, type ServedModelSpec } from './served-model-spec';
 import { ServingEngine } from './serving-engine';
 import { servingPolicy } from './serving-policy';
 import { InferenceProtocol, type ServingRuntime } from './serving-runtime';
@@ -225,10 +225,6 @@ export class ServedModel extends Construct {
     this.route(spec);
   }
 
-  private get podSelector(): Record<string, string> {
-    return { [LABELS.component]: COMPONENTS.serving, [LABELS.model]: this.model.name };
-  }
-
   private metadata(name: string, labels?: Record<string, string>): ReturnType<typeof objectMetadata> {
     const { namespace } = this.platform;
     return objectMetadata({ name, namespace, app: 'model-server', model: this.model.name, labels });
@@ -295,7 +291,7 @@ export class ServedModel extends Construct {
   private disruptionBudget(): void {
     new k8s.KubePodDisruptionBudget(this, 'DisruptionBudget', {
       metadata: this.metadata(this.model.name),
-      spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: this.podSelector } },
+      spec: { maxUnavailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: podSelector(this.model.name) } },
     });
   }
 
@@ -307,7 +303,7 @@ export class ServedModel extends Construct {
     new PodMonitor(this, 'Monitor', {
       metadata: this.metadata(this.model.name, this.platform.monitoring.selectionLabels),
       spec: {
-        selector: { matchLabels: this.podSelector },
+        selector: { matchLabels: podSelector(this.model.name) },
         podTargetLabels: [LABELS.model, LABELS.version, LABELS.role],
         podMetricsEndpoints: [
           { port: mode === 'Knative' ? portName : metricsPort(spec, portName), path: spec.runtime.metrics.path },

@@ -1,9 +1,8 @@
 import { type k8s } from 'cdk8s-plus-29';
 import { type Construct } from 'constructs';
-import { COMPONENTS, LABELS } from '../contract';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { egressTo, namespaceNamed, ports } from '../platform/network-policies';
-import { type ServedModelSpec } from './served-model-spec';
+import { podSelector, type ServedModelSpec } from './served-model-spec';
 
 /** Where Knative's activator, autoscaler and gateways live. */
 const KNATIVE_NAMESPACES = ['knative-serving', 'kourier-system', 'istio-system'];
@@ -38,7 +37,7 @@ export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platfor
   const prometheus = { namespaceSelector: namespaceNamed(platform.monitoring.namespace) };
   platform._network.policy(
     name,
-    { [LABELS.component]: COMPONENTS.serving, [LABELS.model]: name },
+    podSelector(name),
     [
       { from, ports: ports(...entrance) },
       { from: [prometheus], ports: ports(knative ? runtime.port : runtime.metrics.port) },

@@ -9,6 +9,12 @@ import { checkStep, checkStepName, type ExtraStep, type PipelineStep, type Train
 import { type TrainingEngine } from './training-engine';
 import { type Workspace } from './workspace';
 
+/** Time between the starts of two runs unless another is asked for. */
+export const DEFAULT_COOLDOWN = Duration.hours(6);
+
+/** How long finished runs are kept unless something else is asked for. */
+export const DEFAULT_KEEP_RUNS = Duration.days(7);
+
 /** The props of a pipeline that can be wrong by themselves. */
 export interface PipelineSettings {
   readonly platform: MlModelPlatform;
@@ -68,7 +74,7 @@ function checkAddresses(props: PipelineSettings, problems: Problems): void {
 }
 
 function checkDurations(props: PipelineSettings, problems: Problems): void {
-  const { keepRuns = Duration.days(7), cooldown = Duration.hours(6) } = props;
+  const { keepRuns = DEFAULT_KEEP_RUNS, cooldown = DEFAULT_COOLDOWN } = props;
   problems.checkDuration('deadline', props.deadline, 60);
   problems.checkDuration('startingDeadline', props.startingDeadline, 60);
   problems.checkDuration('cooldown', cooldown, 0);

@@ -10,7 +10,7 @@ import { objectMetadata } from '../platform/object-metadata';
 import { Problems } from '../validation/problems';
 import { ARGO_RUN_IDENTITY, ArgoTraining } from './argo-engine';
 import { builtInSteps } from './built-in-steps';
-import { checkPipeline } from './check-pipeline';
+import { checkPipeline, DEFAULT_COOLDOWN, DEFAULT_KEEP_RUNS } from './check-pipeline';
 import { CRON_JOB_RUN_IDENTITY, CronJobTraining } from './cron-job-engine';
 import { orderSteps } from './order-steps';
 import { type ExtraStep, type TrainingSteps } from './pipeline-step';
@@ -224,7 +224,7 @@ export class TrainingPipeline extends Construct {
       timeZone: props.timeZone ?? 'Etc/UTC',
       startingDeadlineSeconds: (props.startingDeadline ?? Duration.hours(1)).toSeconds(),
       deadlineSeconds: (props.deadline ?? Duration.hours(24)).toSeconds(),
-      keepSeconds: (props.keepRuns ?? Duration.days(7)).toSeconds(),
+      keepSeconds: (props.keepRuns ?? DEFAULT_KEEP_RUNS).toSeconds(),
       serviceAccount: this.serviceAccountName,
       admitServiceAccount: this.admitAccount(onArgo),
       imagePullSecrets: props.imagePullSecrets,
@@ -254,7 +254,7 @@ export class TrainingPipeline extends Construct {
     new k8s.KubeConfigMap(this, 'Loop', {
       metadata: this.metadata(this.model.objectName('loop')),
       data: {
-        [LOOP_KEYS.cooldownSeconds]: String((props.cooldown ?? Duration.hours(6)).toSeconds()),
+        [LOOP_KEYS.cooldownSeconds]: String((props.cooldown ?? DEFAULT_COOLDOWN).toSeconds()),
         [LOOP_KEYS.maxRunsPerDay]: String(props.maxRunsPerDay ?? 3),
         ...(props.paused === undefined ? {} : { [LOOP_KEYS.paused]: String(props.paused) }),
       },

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ROLLOUT_FIELD_MANAGER } from 'cdk8s-mlops/contract';
 import { manifestFiles, readDocuments, synthesizeExamples } from '../support/manifests';
 import { ApiServer } from './api-server';
 import { buildJudges, judge, JUDGES, type Manifest, type Verdict } from './judges';
@@ -49,7 +50,7 @@ async function applied(server: ApiServer, { steady, bootstrap }: ManifestSet): P
     verdicts.push({ judge: 'apiserver', object: `${title(object)} (${how})`, problems });
   };
   for (const object of custom(bootstrap)) {
-    const { status, body } = await server.create(object, 'mlops-rollout');
+    const { status, body } = await server.create(object, ROLLOUT_FIELD_MANAGER);
     record(object, 'created once', status, body.message);
   }
   for (const how of ['applied', 'applied again']) {
@@ -62,20 +63,25 @@ async function applied(server: ApiServer, { steady, bootstrap }: ManifestSet): P
   return verdicts;
 }
 
+function verdictsOn(objects: readonly Manifest[]): Verdict[] {
+  return [...JUDGES.flatMap((name) => judge(name, objects)), ...promtool(objects)];
+}
+
+/** What is said of the objects that are created once, among the neighbours that they refer to. */
+function bootstrapVerdicts({ steady, bootstrap }: ManifestSet): Verdict[] {
+  const titles = new Set(bootstrap.map(title));
+  const neighbours = steady.filter((object) => !titles.has(title(object)));
+  return verdictsOn([...neighbours, ...bootstrap])
+    .filter(({ object }) => titles.has(object))
+    .map((verdict) => ({ ...verdict, object: `${verdict.object} (bootstrap)` }));
+}
+
 async function judgeAll(directory: string, schemas: string): Promise<Verdict[]> {
   const server = await ApiServer.start(schemas);
   try {
     const verdicts: Verdict[] = [];
     for (const set of manifestSets(directory)) {
-      // The whole object is there twice, and the bootstrap one refers to the same neighbours.
-      const readings = [
-        set.steady,
-        [...set.steady.filter(({ kind }) => kind !== 'InferenceService'), ...set.bootstrap],
-      ];
-      const read = readings.flatMap((objects) => [
-        ...JUDGES.flatMap((name) => judge(name, objects)),
-        ...promtool(objects),
-      ]);
+      const read = [...verdictsOn(set.steady), ...bootstrapVerdicts(set)];
       const here = [...read, ...(await applied(server, set))];
       verdicts.push(...here.map((verdict) => ({ ...verdict, object: `${set.name}: ${verdict.object}` })));
     }

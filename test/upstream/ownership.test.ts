@@ -9,6 +9,7 @@ import {
   ServingRuntime,
   StorageInitializer,
 } from 'cdk8s-mlops';
+import { ROLLOUT_FIELD_MANAGER } from 'cdk8s-mlops/contract';
 import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 import { ApiServer } from './api-server';
 import { schemasDirectory } from './schemas';
@@ -78,13 +79,13 @@ describe.each<[string, Partial<ServedModelProps>]>([
     const { steady, bootstrap } = render(props);
     const once = find(bootstrap, 'InferenceService', 'churn');
     try {
-      ok(await server.create(once, 'mlops-rollout'));
+      ok(await server.create(once, ROLLOUT_FIELD_MANAGER));
       for (const fieldManager of WAYS) ok(await server.apply(steady, { fieldManager, force: true }));
       expect(addressOf((await server.get(steady)).body)).toBe('s3://acme-models/churn/v1');
 
       ok(
         await server.apply(promotion('s3://acme-models/churn/v2', 'v2'), {
-          fieldManager: 'mlops-rollout',
+          fieldManager: ROLLOUT_FIELD_MANAGER,
           force: true,
         }),
       );
@@ -101,11 +102,11 @@ describe.each<[string, Partial<ServedModelProps>]>([
     const { steady, bootstrap } = render(props);
     const once = find(bootstrap, 'InferenceService', 'churn');
     try {
-      ok(await server.create(once, 'mlops-rollout'));
+      ok(await server.create(once, ROLLOUT_FIELD_MANAGER));
       ok(await server.apply(steady, { fieldManager: 'kubectl', force: true }));
       ok(
         await server.apply(promotion('s3://acme-models/churn/v2', 'v2'), {
-          fieldManager: 'mlops-rollout',
+          fieldManager: ROLLOUT_FIELD_MANAGER,
           force: true,
         }),
       );
@@ -118,8 +119,8 @@ describe.each<[string, Partial<ServedModelProps>]>([
   test('creating once again is refused, and so undoes nothing', async () => {
     const once = find(render(props).bootstrap, 'InferenceService', 'churn');
     try {
-      ok(await server.create(once, 'mlops-rollout'));
-      expect((await server.create(once, 'mlops-rollout')).status).toBe(409);
+      ok(await server.create(once, ROLLOUT_FIELD_MANAGER));
+      expect((await server.create(once, ROLLOUT_FIELD_MANAGER)).status).toBe(409);
     } finally {
       await server.delete(once);
     }
@@ -129,7 +130,7 @@ describe.each<[string, Partial<ServedModelProps>]>([
     const before = render({ ...props, env: { OLD: '1' }, imagePullSecrets: ['registry'] });
     const after = render(props);
     try {
-      ok(await server.create(find(before.bootstrap, 'InferenceService', 'churn'), 'mlops-rollout'));
+      ok(await server.create(find(before.bootstrap, 'InferenceService', 'churn'), ROLLOUT_FIELD_MANAGER));
       ok(await server.apply(before.steady, { fieldManager: 'kubectl', force: true }));
       ok(await server.apply(after.steady, { fieldManager: 'kubectl', force: true }));
       const { body } = await server.get(after.steady);
@@ -155,9 +156,9 @@ test('the percentage of a Knative canary survives as well', async () => {
     },
   };
   try {
-    ok(await server.create(once, 'mlops-rollout'));
+    ok(await server.create(once, ROLLOUT_FIELD_MANAGER));
     ok(await server.apply(steady, { fieldManager: 'kubectl', force: true }));
-    ok(await server.apply(canary, { fieldManager: 'mlops-rollout', force: true }));
+    ok(await server.apply(canary, { fieldManager: ROLLOUT_FIELD_MANAGER, force: true }));
     for (const fieldManager of WAYS) ok(await server.apply(steady, { fieldManager, force: true }));
     expect((await server.get(steady)).body.spec.predictor.canaryTrafficPercent).toBe(10);
   } finally {
@@ -170,13 +171,13 @@ test('weights of a route belong to roll-outs: no steady manifest names it', asyn
   const { bootstrap } = render({ exposure });
   const route = find(bootstrap, 'HTTPRoute', 'churn-route');
   try {
-    ok(await server.create(route, 'mlops-rollout'));
+    ok(await server.create(route, ROLLOUT_FIELD_MANAGER));
     const shifted = structuredClone(route);
     shifted.spec.rules[0].backendRefs = [
       { name: 'churn-predictor', port: 80, weight: 70 },
       { name: 'churn-candidate-predictor', port: 80, weight: 30 },
     ];
-    ok(await server.apply(shifted, { fieldManager: 'mlops-rollout', force: true }));
+    ok(await server.apply(shifted, { fieldManager: ROLLOUT_FIELD_MANAGER, force: true }));
     expect((await server.get(route)).body.spec.rules[0].backendRefs).toHaveLength(2);
   } finally {
     await server.delete(route);
