@@ -1,5 +1,24 @@
+import { type PREDICTION_LOG_COLUMNS } from './files';
+
 /** Version of the configuration's format; readers refuse others. */
 export const DRIFT_CHECK_FILE_VERSION = 1;
+
+/** How far a feature's distribution is from the reference: 0 is no drift, larger is worse. */
+export const DRIFT_STATISTICS = [
+  'psi',
+  'kolmogorov-smirnov',
+  'wasserstein',
+  'jensen-shannon',
+  'hellinger',
+  'cramers-v',
+  'chi-square',
+] as const;
+
+/** One of {@link DRIFT_STATISTICS}. */
+export type DriftStatistic = (typeof DRIFT_STATISTICS)[number];
+
+/** What follows from a performance that fell below the reference: a person looks at it, or the model is retrained. */
+export const DEGRADED_ACTIONS = ['review', 'retrain'] as const;
 
 /** The configuration of `drift-checker check`, rendered by `DriftAlerting`. */
 export interface DriftCheckFile {
@@ -10,6 +29,12 @@ export interface DriftCheckFile {
   readonly schema: string;
   /** URI of the prediction log. */
   readonly predictions: string;
+  /** URI of the labels that come later; absent when the prediction log carries them, or there are none. */
+  readonly labels?: string;
+  /** Columns that are not called as the contract calls them: the contract's name to theirs. */
+  readonly columns?: {
+    readonly [role in (typeof PREDICTION_LOG_COLUMNS)[keyof typeof PREDICTION_LOG_COLUMNS]]?: string;
+  };
   /** Which version's reference profile the window is compared with. */
   readonly reference: { readonly registry: string; readonly alias: string };
   readonly window: {
@@ -30,14 +55,30 @@ export interface DriftCheckFile {
     /** Windows in a row that must agree. */
     readonly consecutiveWindows: number;
   };
+  /** Features that are judged by another statistic than the population stability index, or another threshold. */
+  readonly features?: Readonly<Record<string, { readonly statistic?: DriftStatistic; readonly threshold?: number }>>;
+  /** How performance is judged once labels are known. */
+  readonly performance: {
+    /** Labelled predictions below which performance is reported but not judged. */
+    readonly minLabels: number;
+    /** Loss from which on performance has degraded: absolute for ratios, relative to the reference for errors. */
+    readonly maxDrop: number;
+    /** Confidence of the interval that must exclude "no change". */
+    readonly confidence: number;
+    readonly onDegraded: (typeof DEGRADED_ACTIONS)[number];
+  };
   /** What is retrained; absent when drift only alerts. */
   readonly retrain?: {
     readonly engine: string;
     /** Name of the WorkflowTemplate or CronJob. */
     readonly name: string;
+    /** Name of the ConfigMap with the kill switch. */
+    readonly loop: string;
     /** Predictions since the last training below which nothing is retrained. */
     readonly minPredictions: number;
   };
+  /** URI under which reports are kept, one folder a window; absent when only the last one is wanted, in `$OUTPUT_DIR`. */
+  readonly reports?: string;
   /** Address of the Pushgateway. */
   readonly pushgateway: string;
 }

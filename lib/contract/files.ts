@@ -8,6 +8,10 @@ export const OUTPUT_FILES = {
   driftScore: 'drift_score',
   severity: 'severity',
   report: 'report.json',
+  /** The same for people: one page, no network. */
+  page: 'report.html',
+  /** What was pushed, in Prometheus's text format. */
+  metrics: 'metrics.prom',
   passed: 'passed',
   verdict: 'verdict',
   decision: 'decision.json',

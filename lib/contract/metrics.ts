@@ -244,7 +244,12 @@ export const METRICS = {
 } as const satisfies Record<string, MetricSpec>;
 
 /** Prometheus job names: one per pushing writer, so that no writer erases another's group in the Pushgateway. */
-export const PUSH_JOBS = { driftChecker: 'drift-checker', gateEvaluator: 'gate-evaluator' } as const;
+export const PUSH_JOBS = {
+  driftChecker: 'drift-checker',
+  /** When a check judged and asked for a retraining: a group of its own, which the next check adds to and never erases. */
+  driftCheckerEvents: 'drift-checker-events',
+  gateEvaluator: 'gate-evaluator',
+} as const;
 
 /** The labels of a push, in the order of the grouping key in the Pushgateway's path. */
 export const PUSH_GROUPING_LABELS = ['job', 'namespace', 'model'] as const;

@@ -29,6 +29,7 @@ import { Problems } from '../validation/problems';
 import { type AlertRule } from './alert-rule';
 import { checkDriftAlerting } from './check-drift-alerting';
 import { defaultRules } from './default-rules';
+import { type FeatureStatistic } from './feature-statistic';
 
 /** How a served model is watched, and what happens when its data drifts. */
 export interface DriftAlertingProps {
@@ -37,6 +38,21 @@ export interface DriftAlertingProps {
 
   /** Folder in the object store with the prediction log: live inputs and predictions, see the contract. */
   readonly predictionLogUri: string;
+
+  /**
+   * Folder in the object store with the labels that come later, with the columns `request_id`, `label` and, best,
+   * `label_timestamp`.
+   *
+   * @default - the prediction log carries a column `label`, or there are no labels and performance is only estimated
+   */
+  readonly labelsUri?: string;
+
+  /**
+   * Folder in the object store under which every check keeps its report, as JSON and as a page.
+   *
+   * @default - reports are gone with the pod
+   */
+  readonly reportsUri?: string;
 
   /**
    * The training that drift starts.
@@ -79,6 +95,28 @@ export interface DriftAlertingProps {
    * @default 0.3
    */
   readonly driftedShare?: number;
+
+  /**
+   * Features (by name, `prediction` and `prediction_score` among them) that are judged by another statistic or threshold.
+   *
+   * @default - all by the population stability index and `driftThreshold`
+   */
+  readonly statistics?: { readonly [feature: string]: FeatureStatistic };
+
+  /**
+   * Whether performance below the reference or the objectives starts a training too. Without drift the labels or the world
+   * have changed, and a training may not help: so by default a person looks at it.
+   *
+   * @default false
+   */
+  readonly retrainsOnDegradedPerformance?: boolean;
+
+  /**
+   * Labelled predictions of a window below which performance is reported but not judged.
+   *
+   * @default 200
+   */
+  readonly minLabels?: number;
 
   /**
    * Windows in a row that must have drifted.
@@ -126,6 +164,7 @@ export interface DriftAlertingProps {
 const MIN_ROWS = 500;
 const EXTEND_DAYS = 7;
 const SIGNIFICANCE = 0.01;
+const PERFORMANCE = { maxDrop: 0.05, confidence: 0.95 };
 
 /**
  * The watch over a served model: an hourly check of its live data against the champion's reference profile, the alerts on
@@ -199,6 +238,7 @@ export class DriftAlerting extends Construct {
       namespace: this.platform.namespace,
       schema: `${CONFIG_FILES.schema.directory}/${CONFIG_FILES.schema.file}`,
       predictions: props.predictionLogUri,
+      ...(props.labelsUri !== undefined && { labels: props.labelsUri }),
       reference: { registry: this.platform.mlflowTrackingUri, alias: MLFLOW_ALIASES.champion },
       window: { hours: (props.window ?? Duration.hours(24)).toHours(), minRows: MIN_ROWS, extendDays: EXTEND_DAYS },
       decision: {
@@ -207,13 +247,23 @@ export class DriftAlerting extends Construct {
         significance: SIGNIFICANCE,
         consecutiveWindows: props.consecutiveWindows ?? 1,
       },
+      ...(props.statistics && {
+        features: Object.fromEntries(Object.entries(props.statistics).map(([name, each]) => [name, each._toRule()])),
+      }),
+      performance: {
+        minLabels: props.minLabels ?? 200,
+        ...PERFORMANCE,
+        onDegraded: props.retrainsOnDegradedPerformance ? 'retrain' : 'review',
+      },
       ...(retrains && {
         retrain: {
           engine: retrains.engine.name,
           name: retrains.name,
+          loop: this.model.objectName('loop'),
           minPredictions: props.minPredictions ?? 10_000,
         },
       }),
+      ...(props.reportsUri !== undefined && { reports: props.reportsUri }),
       pushgateway: this.platform.pushgatewayUrl,
     };
   }
@@ -233,6 +283,12 @@ export class DriftAlerting extends Construct {
             { apiGroups: ['batch'], resources: ['cronjobs'], resourceNames: [retrains.name], verbs: ['get'] },
             { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create'] },
           ];
+    rules.push({
+      apiGroups: [''],
+      resources: ['configmaps'],
+      resourceNames: [this.model.objectName('loop')],
+      verbs: ['get'],
+    });
     new k8s.KubeRole(this, 'Role', { metadata: this.metadata(), rules });
     new k8s.KubeRoleBinding(this, 'RoleBinding', {
       metadata: this.metadata(),

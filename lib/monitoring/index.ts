@@ -1,2 +1,3 @@
 export * from './alert-rule';
 export * from './drift-alerting';
+export * from './feature-statistic';

@@ -1,0 +1,87 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure, messageOf } from './failure';
+
+/** A request; the body is sent as it is. */
+export interface HttpRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Certificates of the authorities that are trusted, PEM. */
+  readonly ca?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** An answer. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** How often and how long an unreachable server is asked. */
+export interface Patience {
+  readonly attempts: number;
+  /** Wait before the second attempt; doubled each time. */
+  readonly backoffMs: number;
+  /** Longest time for one answer. */
+  readonly timeoutMs: number;
+}
+
+const DEFAULT_PATIENCE: Patience = { attempts: 5, backoffMs: 500, timeoutMs: 30_000 };
+
+/** Statuses that pass by themselves: told to wait, or a gateway or server that restarts. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * Asks a server, again with back-off when it cannot be reached or says that it is busy. Every request made here may be
+ * repeated: writes are named, so a second one changes nothing.
+ *
+ * `node:http` and not `fetch`, which cannot be given a certificate authority.
+ *
+ * @throws Failure when no attempt got an answer
+ */
+export async function ask(
+  url: string,
+  request: HttpRequest = {},
+  patience: Patience = DEFAULT_PATIENCE,
+): Promise<HttpAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await once(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
+    request.signal?.throwIfAborted();
+    const failed = !('status' in answer);
+    if (!failed && !PASSING.has(answer.status)) return answer;
+    if (attempt === patience.attempts) {
+      if (!failed) return answer;
+      throw Failure.unreachable(`${new URL(url).host} does not answer after ${attempt} attempts: ${messageOf(answer)}`);
+    }
+    await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
+  }
+}
+
+function once(
+  url: string,
+  { method = 'GET', headers, body, ca, signal }: HttpRequest,
+  timeoutMs: number,
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const target = new URL(url);
+    const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+    const options = {
+      method,
+      headers: { ...headers },
+      ca,
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
+    };
+    const sent = send(target, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}

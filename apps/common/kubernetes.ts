@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { Failure, messageOf } from './failure';
+import { ask, type HttpAnswer, type Patience } from './http';
+
+/** Where the kubelet mounts a pod's identity. */
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** How the API server is reached. */
+export interface KubernetesOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /**
+   * Directory with `token` and `ca.crt`.
+   *
+   * @default /var/run/secrets/kubernetes.io/serviceaccount
+   */
+  readonly serviceAccount?: string;
+  readonly patience?: Patience;
+  readonly signal?: AbortSignal;
+}
+
+/** What the API server said to a request that may fail for a reason that the caller knows how to take. */
+export interface KubernetesAnswer<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+/** The few calls that the loop makes, with the pod's own identity and least privilege. */
+export class KubernetesClient {
+  constructor(private readonly options: KubernetesOptions) {}
+
+  /** An object; `undefined` when there is none. */
+  public async get<T>(path: string): Promise<T | undefined> {
+    const answer = await this.request('GET', path);
+    if (answer.status === 404 && !isUnknownKind(answer)) return undefined;
+    return this.checked<T>(answer, 'get', path);
+  }
+
+  /** Creates an object; `false` when one of that name exists already. */
+  public async create(path: string, object: object): Promise<boolean> {
+    const answer = await this.request('POST', path, object);
+    if (answer.status === 409) return false;
+    this.checked(answer, 'create', path);
+    return true;
+  }
+
+  private async request(method: 'GET' | 'POST', path: string, body?: object): Promise<HttpAnswer> {
+    const { env, patience, signal } = this.options;
+    const host = env.KUBERNETES_SERVICE_HOST;
+    if (!host) {
+      throw Failure.configuration(
+        'KUBERNETES_SERVICE_HOST is not set: only a pod can reach the Kubernetes API; use --dry-run elsewhere',
+      );
+    }
+    const port = env.KUBERNETES_SERVICE_PORT ?? '443';
+    // Tokens are short-lived and rotated on disk, so each request reads its own.
+    const [token, ca] = await Promise.all([this.mounted('token'), this.mounted('ca.crt')]);
+    const address = `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+    return ask(
+      address,
+      {
+        method,
+        ca,
+        headers: {
+          authorization: `Bearer ${token.trim()}`,
+          accept: 'application/json',
+          'content-type': 'application/json',
+        },
+        body: body && JSON.stringify(body),
+        signal,
+      },
+      patience,
+    );
+  }
+
+  private mounted(file: string): Promise<string> {
+    const path = `${this.options.serviceAccount ?? SERVICE_ACCOUNT}/${file}`;
+    return readFile(path, 'utf8').catch((error: unknown) => {
+      throw Failure.configuration(
+        `cannot read the service account's ${file}: ${messageOf(error)}; the pod needs automountServiceAccountToken`,
+      );
+    });
+  }
+
+  private checked<T>(answer: HttpAnswer, verb: string, path: string): T {
+    const { status, text } = answer;
+    if (status >= 200 && status < 300) return JSON.parse(text) as T;
+    const said = apiMessage(text);
+    if (status === 401)
+      throw Failure.configuration(`the API server does not accept the service account's token (401): ${said}`);
+    if (status === 403)
+      throw Failure.configuration(
+        `the service account may not ${verb} ${path} (403): ${said}; its Role is missing or not bound`,
+      );
+    if (status === 404)
+      throw Failure.configuration(
+        `${verb} ${path}: not found (404): ${said}; is the operator's CRD installed, and the namespace right?`,
+      );
+    if (status === 422 || status === 400)
+      throw Failure.configuration(`the API server refuses the object (${status}): ${said}`);
+    throw Failure.unreachable(`the API server answered ${status} to ${verb} ${path}: ${said}`);
+  }
+}
+
+/** A 404 for the whole kind carries no name of an object. */
+function isUnknownKind({ text }: HttpAnswer): boolean {
+  try {
+    const status = JSON.parse(text) as { details?: { name?: string } };
+    return status.details?.name === undefined;
+  } catch {
+    return true;
+  }
+}
+
+function apiMessage(text: string): string {
+  try {
+    return (JSON.parse(text) as { message?: string }).message ?? text.slice(0, 200);
+  } catch {
+    return text.slice(0, 200);
+  }
+}

@@ -1,0 +1,89 @@
+import { EXIT_CODES, suggest } from 'cdk8s-mlops/contract';
+import { appHelp, type Call, type Command, commandHelp, parseCall } from './command-line';
+import { Failure, messageOf } from './failure';
+import { createLog, type Log } from './log';
+import { removeTemporaryFiles } from './temporary-files';
+
+/** What a command gets to work with. */
+export interface Context {
+  readonly call: Call;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends with SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+  /** Writes the result for people to standard output. */
+  readonly print: (text: string) => void;
+}
+
+/** A command and what it does; the answer is the exit code. */
+export interface RunnableCommand extends Command {
+  run(context: Context): Promise<number>;
+}
+
+/** A container's program. */
+export interface AppOptions {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly RunnableCommand[];
+  readonly notes: readonly string[];
+}
+
+/** Exit code of a program that was ended by SIGTERM, as shells count it. */
+const TERMINATED = 143;
+
+/** Parses the arguments, runs the command and turns what happens into an exit code of the contract. */
+export async function runApp(app: AppOptions, args: readonly string[]): Promise<number> {
+  const log = createLog(app.name, process.env.LOG_LEVEL ?? 'info');
+  const ended = new AbortController();
+  const end = (signal: string): void => ended.abort(new Error(`ended by ${signal}`));
+  process.once('SIGTERM', () => end('SIGTERM')).once('SIGINT', () => end('SIGINT'));
+  const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  try {
+    const command = findCommand(app, args[0]);
+    if (!command) {
+      print(appHelp(app.name, app.summary, app.commands, app.notes));
+      return EXIT_CODES.judged;
+    }
+    if (args.includes('--help')) {
+      print(commandHelp(app.name, command));
+      return EXIT_CODES.judged;
+    }
+    const call = parseCall(command, args.slice(1));
+    return await Promise.race([
+      command.run({ call, log, env: process.env, signal: ended.signal, print }),
+      aborted(ended.signal),
+    ]);
+  } catch (error) {
+    if (ended.signal.aborted) {
+      log.error(`${messageOf(ended.signal.reason)}: nothing was written and no retraining was asked for`);
+      return TERMINATED;
+    }
+    if (!(error instanceof Failure)) {
+      log.error({ err: error }, `unexpected: ${messageOf(error)}`);
+      return 1;
+    }
+    for (const problem of error.problems) log.error(problem);
+    return error.exitCode;
+  } finally {
+    await removeTemporaryFiles();
+  }
+}
+
+function findCommand(app: AppOptions, name: string | undefined): RunnableCommand | undefined {
+  if (name === undefined || name === '--help' || name === 'help') return undefined;
+  const command = app.commands.find((each) => each.name === name);
+  if (command) return command;
+  const names = app.commands.map((each) => each.name);
+  const near = suggest(name, names);
+  throw Failure.configuration(
+    `'${name}' is not a command of ${app.name}${near ? `; did you mean '${near}'?` : `: ${names.join(', ')}`}`,
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('ended'));
+    if (signal.aborted) fail();
+    signal.addEventListener('abort', fail, { once: true });
+  });
+}

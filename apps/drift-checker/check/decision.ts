@@ -1,0 +1,95 @@
+import { type DriftCheckFile } from 'cdk8s-mlops/contract';
+import {
+  type DriftVerdict,
+  type FeatureDrift,
+  type Finding,
+  type PerformanceReport,
+  type Severity,
+} from './drift-report';
+
+/** What a verdict is made of. */
+export interface Evidence {
+  readonly rows: number;
+  readonly minRows: number;
+  readonly features: readonly FeatureDrift[];
+  readonly predictions: readonly FeatureDrift[];
+  readonly quality: readonly Finding[];
+  readonly performance?: PerformanceReport;
+  readonly decision: DriftCheckFile['decision'];
+  /** Earlier windows in a row, the latest first, that drifted as well. */
+  readonly earlierDrifted: number;
+}
+
+/** The verdict, and a sentence for each thing that led to it. */
+export interface Decision {
+  readonly verdict: DriftVerdict;
+  readonly severity: Severity;
+  readonly reasons: readonly string[];
+  readonly dataDriftScore: number;
+  readonly driftedShare: number;
+  readonly driftedFeatures: readonly string[];
+  readonly countedFeatures: number;
+}
+
+/** Share of the features that drifted, and their weighted score. Features without importance are reported, never counted. */
+export function modelDrift(features: readonly FeatureDrift[]): Omit<Decision, 'verdict' | 'severity' | 'reasons'> {
+  const counted = features.filter(({ importance }) => importance > 0);
+  const weight = counted.reduce((sum, { importance }) => sum + importance, 0);
+  const drifted = counted.filter((feature) => feature.drifted);
+  return {
+    // A column that is broken has a quality finding; its distance would drown what drifted.
+    dataDriftScore:
+      weight > 0
+        ? counted.reduce((sum, { importance, score, excluded }) => sum + (excluded ? 0 : importance * score), 0) /
+          weight
+        : 0,
+    driftedShare: counted.length > 0 ? drifted.length / counted.length : 0,
+    driftedFeatures: drifted.map(({ name }) => name),
+    countedFeatures: counted.length,
+  };
+}
+
+/** @returns the verdict on a window: too few rows are never "no drift", and findings of quality never make drift */
+export function decide(evidence: Evidence): Decision {
+  const { rows, minRows, decision, features, predictions, performance } = evidence;
+  const drift = modelDrift(features);
+  const enough = rows >= minRows;
+  const wide = enough && drift.driftedShare > decision.driftedShare;
+  const windows = wide ? 1 + evidence.earlierDrifted : 0;
+  const drifted = wide && windows >= decision.consecutiveWindows;
+  const critical = evidence.quality.filter(({ severity }) => severity === 'critical');
+  const warnings = evidence.quality.filter(({ severity }) => severity === 'warning');
+  const shifted = enough ? predictions.filter((prediction) => prediction.drifted) : [];
+  const degraded = performance?.verdict === 'degraded';
+  const verdict = !enough ? 'inconclusive' : drifted ? 'drift' : 'no-drift';
+  const reasons = [
+    ...(enough ? [] : [`${rows} rows are too few to judge: at least ${minRows} are needed`]),
+    ...(wide
+      ? [
+          `${drift.driftedFeatures.length} of ${drift.countedFeatures} features drifted (more than ${percent(decision.driftedShare)}): ${drift.driftedFeatures.join(', ')}`,
+        ]
+      : []),
+    ...(wide && !drifted ? [`${windows} of the ${decision.consecutiveWindows} windows in a row that are needed`] : []),
+    ...(enough && !wide && drift.driftedFeatures.length > 0
+      ? [
+          `${drift.driftedFeatures.join(', ')} drifted: ${drift.driftedFeatures.length} of ${drift.countedFeatures} features, not more than ${percent(decision.driftedShare)}`,
+        ]
+      : []),
+    ...shifted.map(({ name, score }) => `the distribution of '${name}' shifted (score ${score.toFixed(3)})`),
+    ...(degraded ? degradedReasons(performance) : []),
+    ...critical.map(({ message }) => message),
+  ];
+  const bad = drifted || degraded || critical.length > 0;
+  const notable = wide || drift.driftedFeatures.length > 0 || shifted.length > 0 || warnings.length > 0;
+  const severity: Severity = bad ? 'critical' : !enough ? 'inconclusive' : notable ? 'warning' : 'none';
+  return { verdict, severity, reasons, ...drift };
+}
+
+const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`;
+
+function degradedReasons({ metrics }: PerformanceReport): string[] {
+  return metrics.flatMap(({ metric, value, reference, degraded, objective, missesObjective }) => [
+    ...(degraded ? [`${metric} fell to ${value.toFixed(3)} from ${reference?.toFixed(3)} in the reference`] : []),
+    ...(missesObjective ? [`${metric} is ${value.toFixed(3)}, the objective is ${objective}`] : []),
+  ]);
+}

@@ -1,0 +1,115 @@
+import { type FeatureSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { Failure } from '../../common/failure';
+import { type Database } from '../data/database';
+import { type Column } from '../data/table';
+import { type FeatureProfile, type ReferenceProfile } from '../profile/reference-profile';
+import { SAMPLE_SIZE } from '../scan/sampler';
+import { type ColumnCounts, type ColumnPlan, scan } from '../scan/scan';
+import { type FeatureDrift, type Finding } from './drift-report';
+import { type Comparison, featureDrift } from './feature-drift';
+import { featureFindings } from './quality';
+import { type CheckOptions } from './run-check';
+import { tableFindings } from './table-findings';
+import { type LogWindow } from './window';
+
+/** Drift and quality of one window. */
+export interface JudgedWindow {
+  readonly features: readonly FeatureDrift[];
+  readonly predictions: readonly FeatureDrift[];
+  readonly quality: readonly Finding[];
+}
+
+export interface JudgeWindowOptions extends Pick<
+  CheckOptions,
+  'config' | 'schema' | 'profile' | 'profileSource' | 'log' | 'signal'
+> {
+  readonly database: Database;
+  readonly window: LogWindow;
+  readonly seed: number;
+}
+
+interface JudgedColumn {
+  readonly profile: FeatureProfile;
+  readonly feature?: FeatureSchema;
+  readonly column: Column | undefined;
+}
+
+/** Counts a window once and compares every column with the reference. */
+export async function judgeWindow(options: JudgeWindowOptions): Promise<JudgedWindow> {
+  const { database, window, schema, config, log, signal, seed } = options;
+  const columns = [...featureColumns(options), ...predictionColumnsOf(options)];
+  const present = columns.filter((each): each is JudgedColumn & { column: Column } => each.column !== undefined);
+  const plans = present.map(({ profile, column, feature }): ColumnPlan =>
+    profile.type === 'numeric'
+      ? { type: 'numeric', column, edges: profile.edges, minimum: feature?.minimum, maximum: feature?.maximum }
+      : { type: 'categorical', column, categories: profile.categories },
+  );
+  const scanned = await scan({
+    database,
+    table: window.table,
+    plans,
+    where: window.where,
+    seed,
+    sampleSize: SAMPLE_SIZE,
+    log,
+    signal,
+  });
+  const counts = new Map(
+    present.map((each, index): [FeatureProfile, ColumnCounts] => [each.profile, scanned.columns[index]!]),
+  );
+  const query = { database, table: window.table, where: window.where, rows: scanned.rows };
+  const quality: Finding[] = [];
+  const comparisons: Comparison[] = [];
+  for (const { profile, feature, column } of columns) {
+    const current = counts.get(profile);
+    const findings = feature ? await featureFindings({ feature, column, current, profile }, query) : [];
+    quality.push(...findings);
+    if (!current) continue;
+    const broken = findings.find(({ severity }) => severity === 'critical');
+    comparisons.push({
+      ...{ profile, current, sampled: scanned.priorities.length },
+      role: feature ? 'feature' : 'prediction',
+      importance: feature?.importance ?? 0,
+      // What retraining on broken data would learn is the defect.
+      excluded: broken && `its data is broken: ${broken.message}`,
+    });
+  }
+  quality.push(...(await tableFindings(query, schema, window.columns, window.scope)));
+  const drift = featureDrift(comparisons, config);
+  return {
+    features: drift.filter(({ role }) => role === 'feature'),
+    predictions: drift.filter(({ role }) => role === 'prediction'),
+    quality,
+  };
+}
+
+/** @throws Failure when the reference has no such feature, or of another type: it belongs to another schema */
+function featureColumns({ schema, profile, profileSource, window }: JudgeWindowOptions): JudgedColumn[] {
+  const profiles = new Map(profile.features.map((feature) => [feature.name, feature]));
+  const problems: string[] = [];
+  const columns = schema.features.flatMap((feature): JudgedColumn[] => {
+    const found = profiles.get(feature.name);
+    if (!found)
+      problems.push(
+        `the reference profile '${profileSource}' has no feature '${feature.name}': profile the model again`,
+      );
+    else if (found.type !== feature.type)
+      problems.push(
+        `feature '${feature.name}' is ${feature.type} in the schema, ${found.type} in the reference profile '${profileSource}'`,
+      );
+    else return [{ profile: found, feature, column: window.table.columns.get(feature.name) }];
+    return [];
+  });
+  if (problems.length > 0) throw Failure.configuration(...problems);
+  return columns;
+}
+
+function predictionColumnsOf({ profile, window }: Pick<JudgeWindowOptions, 'profile' | 'window'>): JudgedColumn[] {
+  const { predictions }: ReferenceProfile = profile;
+  const { prediction, score } = window.columns;
+  const scoreColumn = predictions?.score?.name === PREDICTION_LOG_COLUMNS.prediction ? prediction : score;
+  return [
+    ...(predictions?.score && scoreColumn ? [{ profile: predictions.score, column: scoreColumn }] : []),
+    ...(predictions?.class && prediction ? [{ profile: predictions.class, column: prediction }] : []),
+  ];
+}

@@ -1,0 +1,254 @@
+import {
+  COMMANDS,
+  type DriftCheckFile,
+  EXIT_CODES,
+  MLFLOW_ALIASES,
+  PUSH_JOBS,
+  REFERENCE_PROFILE_ARTIFACT,
+  STEP_ENVIRONMENT,
+} from 'cdk8s-mlops/contract';
+import { type Call, contractOptions } from '../../common/command-line';
+import { Failure } from '../../common/failure';
+import { KubernetesClient } from '../../common/kubernetes';
+import { MlflowClient, type ModelVersion } from '../../common/mlflow';
+import { writeTexts } from '../../common/object-store';
+import { pushMetrics } from '../../common/pushgateway';
+import { type Context, type RunnableCommand } from '../../common/run-app';
+import { joinUri } from '../../common/uri';
+import { readYamlFile } from '../../common/yaml-file';
+import { type DriftReport } from '../check/drift-report';
+import { runCheck } from '../check/run-check';
+import { lastFullHour, type WindowSelection } from '../check/window';
+import { checkConfigAgainstSchema } from '../config/check-config-against-schema';
+import { parseColumnNames } from '../config/columns';
+import { DRIFT_CHECK_CONFIG } from '../config/drift-check-config';
+import { readModelSchema } from '../config/model-schema-file';
+import { checkProfileModel, parseProfile, readProfile, type ReferenceProfile } from '../profile/reference-profile';
+import { driftEvents, driftMetrics } from '../report/drift-metrics';
+import { htmlReport } from '../report/html';
+import { serializeReport } from '../report/numbers';
+import { terminalReport } from '../report/terminal';
+import { outputDirectory, writeOutputs } from '../report/write-outputs';
+import { startTraining } from '../retrain/start-training';
+
+/** What a call without a configuration file is judged by: the defaults of `DriftAlerting`. */
+const DEFAULTS = {
+  window: { hours: 24, minRows: 500, extendDays: 7 },
+  decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 },
+  performance: { minLabels: 200, maxDrop: 0.05, confidence: 0.95, onDegraded: 'review' },
+} as const;
+
+/** The configuration, where a local call may lack what only a cluster has. */
+type Settings = Omit<DriftCheckFile, 'version' | 'reference' | 'pushgateway'> &
+  Partial<Pick<DriftCheckFile, 'reference' | 'pushgateway'>>;
+
+export const checkCommand: RunnableCommand = {
+  name: COMMANDS.check.command,
+  summary: COMMANDS.check.summary,
+  options: {
+    ...contractOptions(COMMANDS.check),
+    schema: { help: 'path of the schema file', value: 'FILE' },
+    predictions: { help: 'URI of the prediction log', value: 'URI' },
+    labels: { help: 'URI of the labels', value: 'URI' },
+    profile: { help: "URI of the reference profile, instead of the champion's", value: 'URI' },
+    'model-version': { help: "version that is judged, instead of the champion's", value: 'VERSION' },
+    column: {
+      help: 'name of a column that is not called as in the contract, for example label=employed',
+      value: 'ROLE=NAME',
+      repeatable: true,
+    },
+    until: { help: 'end of the window, ISO 8601', value: 'TIME', default: 'the last full hour' },
+    hours: { help: 'length of the window', value: 'N', default: '24' },
+    partition: { help: 'judge one partition instead of a time', value: 'KEY=VALUE', repeatable: true },
+    all: { help: 'judge all rows' },
+    'min-rows': { help: 'rows below which nothing is judged', value: 'N', default: '500' },
+    threshold: { help: 'score from which on a feature has drifted', value: 'X', default: '0.15' },
+    'dry-run': { help: 'start no training and push no metrics; everything else happens' },
+    'fail-on-no': { help: 'exit with code 10 when the data drifted' },
+  },
+  examples: [
+    'drift-checker check --config drift-check.yaml',
+    'drift-checker check --config drift-check.yaml --until 2026-11-20T00:00:00Z --dry-run',
+    'drift-checker check --schema schema.json --profile profile.json --predictions log/ --labels labels/ --all',
+  ],
+  run,
+};
+
+async function run(context: Context): Promise<number> {
+  const { call, env, log, signal, print } = context;
+  const settings = await readSettings(call);
+  const schema = await readModelSchema(settings.schema);
+  checkConfigAgainstSchema(settings, schema, call.text('config') ?? 'the call');
+  const registry = settings.reference && new MlflowClient({ trackingUri: settings.reference.registry, env, signal });
+  const reference = await readReference(settings, registry, call);
+  const newestVersion = settings.retrain && registry ? await registry.newestVersion(settings.model) : undefined;
+  const selection = readSelection(call, settings);
+  const report = await runCheck({
+    ...{ config: settings, schema, selection, newestVersion, log, signal },
+    ...{ profile: reference.profile, profileSource: reference.source, modelVersion: reference.modelVersion },
+  });
+  signal.throwIfAborted();
+  await publish(context, settings, report);
+  print(terminalReport(report));
+  return report.verdict === 'drift' && call.flag('fail-on-no') ? EXIT_CODES.judgedNo : EXIT_CODES.judged;
+}
+
+async function readSettings(call: Call): Promise<Settings> {
+  const path = call.text('config');
+  const file = path === undefined ? undefined : await readYamlFile(path, 'the configuration', DRIFT_CHECK_CONFIG);
+  const [schema, predictions] = [call.text('schema') ?? file?.schema, call.text('predictions') ?? file?.predictions];
+  if (schema === undefined || predictions === undefined) {
+    throw Failure.configuration(
+      "'check' needs --config, or --schema, --predictions and --profile ('check --help' lists all)",
+    );
+  }
+  const columns = { ...file?.columns, ...parseColumnNames(call.texts('column')) };
+  const base: Settings = file ?? {
+    ...DEFAULTS,
+    model: (await readModelSchema(schema)).model,
+    namespace: 'default',
+    schema,
+    predictions,
+  };
+  return {
+    ...base,
+    schema,
+    predictions,
+    labels: call.text('labels') ?? base.labels,
+    columns,
+    window: {
+      ...base.window,
+      hours: call.number('hours', { min: 1, integer: true }) ?? base.window.hours,
+      minRows: call.number('min-rows', { min: 1, integer: true }) ?? base.window.minRows,
+    },
+    decision: {
+      ...base.decision,
+      featureThreshold: call.number('threshold', { min: 0 }) ?? base.decision.featureThreshold,
+    },
+  };
+}
+
+interface Reference {
+  readonly profile: ReferenceProfile;
+  readonly source: string;
+  readonly modelVersion: string | undefined;
+}
+
+/** The champion's profile, which follows a promotion by itself; or the one that was named. */
+async function readReference(settings: Settings, registry: MlflowClient | undefined, call: Call): Promise<Reference> {
+  const { model } = settings;
+  const uri = call.text('profile');
+  if (uri !== undefined) {
+    const profile = await readProfile(uri, model);
+    return { profile, source: uri, modelVersion: checkedVersion(profile, call.text('model-version'), uri) };
+  }
+  if (!registry || !settings.reference)
+    throw Failure.configuration("'check' needs --profile where no configuration names a registry");
+  const { alias } = settings.reference;
+  const champion = await registry.versionByAlias(model, alias);
+  if (!champion) {
+    throw Failure.configuration(
+      `model '${model}' has no version with the alias '${alias}': without a ${MLFLOW_ALIASES.champion} there is no reference; register one, or name a profile with --profile`,
+    );
+  }
+  return { ...(await championProfile(registry, model, champion)), modelVersion: champion.version };
+}
+
+async function championProfile(
+  registry: MlflowClient,
+  model: string,
+  champion: ModelVersion,
+): Promise<Pick<Reference, 'profile' | 'source'>> {
+  const source = `models:/${model}/${champion.version}/${REFERENCE_PROFILE_ARTIFACT}`;
+  const text = await registry.artifact(champion, REFERENCE_PROFILE_ARTIFACT);
+  if (text === undefined) {
+    throw Failure.configuration(
+      `version ${champion.version} of '${model}' has no artifact '${REFERENCE_PROFILE_ARTIFACT}': make it with 'drift-checker profile', or name a profile with --profile`,
+    );
+  }
+  const profile = parseProfile(text, source);
+  checkProfileModel(profile, model, source);
+  checkedVersion(profile, champion.version, source);
+  return { profile, source };
+}
+
+function checkedVersion(profile: ReferenceProfile, version: string | undefined, source: string): string | undefined {
+  if (version === undefined || profile.modelVersion === undefined || profile.modelVersion === version)
+    return version ?? profile.modelVersion;
+  throw Failure.configuration(
+    `'${source}' is the reference profile of version ${profile.modelVersion}, not of version ${version}`,
+  );
+}
+
+function readSelection(call: Call, { window }: Settings): WindowSelection {
+  const partitions = call.texts('partition');
+  const given = [
+    call.flag('all') && '--all',
+    partitions.length > 0 && '--partition',
+    (call.text('until') ?? call.text('hours')) !== undefined && '--until or --hours',
+  ].filter(Boolean);
+  if (given.length > 1)
+    throw Failure.configuration(
+      `${given.join(' and ')} exclude each other: a window is all rows, a partition, or a time`,
+    );
+  if (call.flag('all')) return { by: 'all' };
+  if (partitions.length > 0) {
+    const pairs = partitions.map((text) => /^([^=]+)=(.*)$/.exec(text));
+    const bad = partitions.filter((_, index) => !pairs[index]);
+    if (bad.length > 0)
+      throw Failure.configuration(...bad.map((text) => `--partition must be KEY=VALUE, got '${text}'`));
+    return { by: 'partition', partitions: Object.fromEntries(pairs.map((pair) => [pair![1]!, pair![2]!])) };
+  }
+  const text = call.text('until');
+  const until = text === undefined ? lastFullHour(new Date()) : new Date(text);
+  if (Number.isNaN(until.getTime()))
+    throw Failure.configuration(`--until must be a time like 2026-11-20T00:00:00Z, got '${text}'`);
+  return { by: 'time', until, hours: window.hours, extendDays: window.extendDays };
+}
+
+/** Everything that leaves the process, the answers for the engine first: whoever reads them must not miss a retraining. */
+async function publish(context: Context, settings: Settings, report: DriftReport): Promise<void> {
+  const { call, env, log, signal } = context;
+  const checkedAt = new Date();
+  const dryRun = call.flag('dry-run');
+  const json = serializeReport(report);
+  const page = htmlReport(report);
+  const outputs = {
+    driftDetected: report.verdict === 'inconclusive' ? 'inconclusive' : String(report.verdict === 'drift'),
+    retrainNeeded: String(report.retraining.needed),
+    driftScore: String(Number(report.dataDriftScore.toPrecision(12))),
+    severity: report.severity,
+    report: json,
+    page,
+  };
+  const metrics = await driftMetrics(report);
+  await writeOutputs(outputDirectory(env), { ...outputs, metrics });
+  if (settings.reports !== undefined) {
+    const folder = joinUri(settings.reports, `${report.model}/${reportFolder(report)}`);
+    await writeTexts(folder, { 'report.json': json, 'report.html': page });
+    log.info({ folder }, 'report kept');
+  }
+  if (dryRun) return;
+  const gateway = settings.pushgateway ?? env[STEP_ENVIRONMENT.pushgatewayUrl];
+  const group = { namespace: report.namespace, model: report.model };
+  // The findings are pushed before the training is asked for: they must be seen even if that fails.
+  if (gateway) await pushMetrics(gateway, 'PUT', { ...group, job: PUSH_JOBS.driftChecker }, metrics, signal);
+  const retrainedAt = (await retrain(context, settings, report)) ? checkedAt : undefined;
+  const judgedAt = report.verdict === 'inconclusive' ? undefined : checkedAt;
+  const events = await driftEvents(report, { judgedAt, retrainedAt });
+  if (gateway && (judgedAt ?? retrainedAt))
+    await pushMetrics(gateway, 'POST', { ...group, job: PUSH_JOBS.driftCheckerEvents }, events, signal);
+}
+
+/** @returns whether a training was asked for */
+async function retrain({ env, log, signal }: Context, settings: Settings, report: DriftReport): Promise<boolean> {
+  if (!report.retraining.needed || !settings.retrain) return false;
+  const { outcome, run: name } = await startTraining(new KubernetesClient({ env, signal }), settings.retrain, report);
+  log.info({ outcome, run: name }, 'retraining');
+  return outcome !== 'paused';
+}
+
+/** One folder a window, in the order of time. */
+function reportFolder({ window }: DriftReport): string {
+  return (window.until ?? window.selection).replaceAll(/[^A-Za-z0-9=_.-]+/g, '-');
+}

@@ -1,0 +1,153 @@
+import { availableParallelism } from 'node:os';
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { diskProblem } from '../../common/atomic-files';
+import { Failure, messageOf } from '../../common/failure';
+import { temporaryDirectory } from '../../common/temporary-files';
+
+/** Above it, sorts and groupings go to disk: memory must not grow with the data. */
+const MEMORY_LIMIT = '160MB';
+
+/** A value in SQL text. */
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A name in SQL text. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** DuckDB as the reader of files: in memory, in UTC, and never loading code from the network. */
+export class Database {
+  public static async open(): Promise<Database> {
+    const spill = await temporaryDirectory('duckdb');
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(Math.min(availableParallelism(), 8)),
+      memory_limit: MEMORY_LIMIT,
+      temp_directory: spill,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    return new Database(instance, connection);
+  }
+
+  private names = 0;
+
+  private constructor(
+    private readonly instance: DuckDBInstance,
+    private readonly connection: DuckDBConnection,
+  ) {}
+
+  /** A name that nothing else in the database has. */
+  public newName(prefix: string): string {
+    return `${prefix}_${this.names++}`;
+  }
+
+  public async run(sql: string): Promise<void> {
+    await explained(() => this.connection.run(sql));
+  }
+
+  /** All rows of a small result. */
+  public async rows<T extends Record<string, unknown>>(sql: string): Promise<T[]> {
+    const reader = await explained(() => this.connection.runAndReadAll(sql));
+    return reader.getRowObjects().map((row) => fromDuckDb(row) as T);
+  }
+
+  /** The one row of a result. */
+  public async row<T extends Record<string, unknown>>(sql: string): Promise<T> {
+    const [row] = await this.rows<T>(sql);
+    if (!row) throw new Error(`no row: ${sql}`);
+    return row;
+  }
+
+  /**
+   * Works with one thread, in the order of the data: the order of a floating-point sum is part of its value, and the same input
+   * must give the same report.
+   */
+  public async inOrder<T>(work: () => Promise<T>): Promise<T> {
+    await this.run('SET threads = 1');
+    try {
+      return await work();
+    } finally {
+      await this.run('RESET threads');
+    }
+  }
+
+  /**
+   * Hands a large result over chunk by chunk, in the order of the data. One thread reads ahead of the one that counts; more would
+   * only hold more row groups in memory.
+   */
+  public async stream(sql: string, take: (chunk: DuckDBDataChunk) => void, signal?: AbortSignal): Promise<void> {
+    await this.inOrder(() =>
+      explained(async () => {
+        const result = await this.connection.stream(sql);
+        // The next chunk is read while this one is counted.
+        let next = result.fetchChunk();
+        for (;;) {
+          const chunk = await next;
+          if (!chunk || chunk.rowCount === 0) return;
+          signal?.throwIfAborted();
+          next = result.fetchChunk();
+          // An early end leaves this promise to nobody.
+          next.catch(() => undefined);
+          take(chunk);
+        }
+      }),
+    );
+  }
+
+  /** Appends rows to a table. */
+  public async append(
+    table: string,
+    rows: readonly (readonly (string | number | boolean | Date | null)[])[],
+  ): Promise<void> {
+    const appender = await this.connection.createAppender(table);
+    for (const row of rows) {
+      for (const value of row) {
+        if (value === null) appender.appendNull();
+        else if (typeof value === 'string') appender.appendVarchar(value);
+        else if (typeof value === 'number') appender.appendDouble(value);
+        else if (typeof value === 'boolean') appender.appendVarchar(String(value));
+        else appender.appendVarchar(value.toISOString());
+      }
+      appender.endRow();
+    }
+    appender.closeSync();
+  }
+
+  public close(): void {
+    this.connection.closeSync();
+    this.instance.closeSync();
+  }
+}
+
+/** 64-bit counts as numbers; none here exceeds 2^53. */
+function fromDuckDb(row: Record<string, DuckDBValue>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value]),
+  );
+}
+
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const message = messageOf(error);
+    if (error instanceof Failure || (error as Error | null)?.name === 'AbortError') throw error;
+    if (/No space left|ENOSPC/i.test(message))
+      throw Failure.configuration(`cannot read the data: ${diskProblem({ code: 'ENOSPC' })}`);
+    if (
+      /^(Invalid Input|IO|Conversion|CSV|JSON|Out of Memory|Serialization|Not implemented|Binder) Error|Error: (Invalid|IO)/i.test(
+        message,
+      )
+    ) {
+      throw Failure.configuration(`cannot read the data: ${readable(message)}`);
+    }
+    throw error;
+  }
+}
+
+/** The first lines of DuckDB's message: what and where, without its list of options. */
+function readable(message: string): string {
+  return message
+    .split(/\n\s*\n|\n {2}file ?=|\nPossible (?:fixes|solutions)/i)[0]!
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
+}

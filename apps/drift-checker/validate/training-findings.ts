@@ -1,0 +1,160 @@
+import { type ModelSchema } from 'cdk8s-mlops/contract';
+import { type FeatureDrift, type Finding } from '../check/drift-report';
+import { type CheckedFeature, type QualityQuery } from '../check/quality';
+import { identifier } from '../data/database';
+import { answerExpression } from '../data/predictions';
+import { type Column } from '../data/table';
+import { finiteSorted } from '../profile/bins';
+import { type Expectations } from './validate-data';
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** Interquartile ranges from the median beyond which a value is not of this distribution, however heavy its tails. */
+const OUTLIER_RANGES = 100;
+/** Standard deviations that a mean does not move unless the unit or the meaning changed. */
+const UNIT_CHANGE = 10;
+/** A data set that shrank to this share of the last one lost a source. */
+const SHRUNK = { warning: 0.5, critical: 0.1 };
+
+/** Too few rows, on their own or beside the data of the last training. */
+export function rowFindings(rows: number, before: number | undefined, { minRows }: Expectations): Finding[] {
+  if (rows < minRows)
+    return [
+      {
+        kind: 'too-few-rows',
+        severity: 'critical',
+        message: `${rows} rows are too few to train on: at least ${minRows} are expected`,
+      },
+    ];
+  const share = before ? rows / before : 1;
+  if (share >= SHRUNK.warning) return [];
+  const severity = share < SHRUNK.critical ? 'critical' : 'warning';
+  return [
+    {
+      kind: 'too-few-rows',
+      severity,
+      message: `${rows} rows are ${percent(share)} of the ${before} of the last training`,
+    },
+  ];
+}
+
+/** Values that are so far out that they are errors: a sentinel like 999999, a lost decimal point. */
+export function outlierFindings({ feature, current }: CheckedFeature, sampled: number): Finding[] {
+  if (current?.type !== 'numeric') return [];
+  const sorted = finiteSorted(current.sample.subarray(0, sampled));
+  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+  const [median, range] = [at(0.5), at(0.75) - at(0.25)];
+  if (sorted.length < 100 || range <= 0) return [];
+  const { minimum, maximum } = current.counter;
+  const far = [minimum, maximum].filter((value) => Math.abs(value - median) > OUTLIER_RANGES * range);
+  if (far.length === 0) return [];
+  const message = `'${feature.name}' has values as far out as ${far.join(' and ')}; half of them are within ${at(0.25)} to ${at(0.75)}`;
+  return [{ kind: 'outliers', severity: 'warning', column: feature.name, message }];
+}
+
+/** Rows that repeat another row in every column. Where all columns are coarse some do by chance, so only many are an error. */
+export async function duplicateRows(
+  { database, table, rows }: QualityQuery,
+  { maxDuplicates }: Expectations,
+): Promise<Finding[]> {
+  if (rows === 0) return [];
+  const columns = [...table.columns.keys()].filter((name) => !table.partitionColumns.has(name)).map(identifier);
+  const { repeated } = await database.row<{ repeated: number | null }>(
+    `SELECT sum(n - 1)::BIGINT AS repeated FROM (SELECT count(*) AS n FROM ${table.name} GROUP BY hash(${columns.join(', ')}))`,
+  );
+  const share = (repeated ?? 0) / rows;
+  if (share < Math.min(0.05, maxDuplicates)) return [];
+  const severity = share >= maxDuplicates ? 'critical' : 'warning';
+  return [
+    { kind: 'duplicate-rows', severity, message: `${percent(share)} of the rows repeat another row in every column` },
+  ];
+}
+
+/** Labels that are missing, unknown, or of one class only. */
+export async function labelFindings(
+  { database, table, rows }: QualityQuery,
+  { task }: ModelSchema,
+  label: Column | undefined,
+  { minClassShare }: Expectations,
+): Promise<Finding[]> {
+  if (!label) {
+    const has = [...table.columns.keys()].join(', ');
+    return [
+      {
+        kind: 'label',
+        severity: 'critical',
+        message: `the data has no column 'label': it has ${has}; name it with --column label=…`,
+      },
+    ];
+  }
+  if (rows === 0) return [];
+  const answer = answerExpression(label, task);
+  if (task.type === 'regression') {
+    const { numbers } = await database.row<{ numbers: number }>(
+      `SELECT count(*) FILTER (isfinite(${answer})) AS numbers FROM ${table.name}`,
+    );
+    return unlabelled(rows - numbers, rows, label.name);
+  }
+  const counts = await database.rows<{ value: string | null; rows: number }>(
+    `SELECT ${answer} AS value, count(*) AS rows FROM ${table.name} GROUP BY ALL ORDER BY rows DESC, value LIMIT 1000`,
+  );
+  const classes = new Map((task.classes ?? []).map((name) => [name, 0]));
+  let missing = 0;
+  const unknown: string[] = [];
+  for (const { value, rows: count } of counts) {
+    if (value === null) missing = count;
+    else if (classes.has(value)) classes.set(value, count);
+    else unknown.push(`'${value.slice(0, 40)}' (${count} rows)`);
+  }
+  const findings = unlabelled(missing, rows, label.name);
+  if (unknown.length > 0) {
+    const expected = [...classes.keys()].join(', ');
+    findings.push({
+      kind: 'label',
+      severity: 'critical',
+      column: label.name,
+      message: `'${label.name}' has ${unknown.slice(0, 5).join(', ')}, which is none of the classes ${expected}`,
+    });
+  }
+  for (const [name, count] of classes) {
+    const share = count / rows;
+    if (share >= minClassShare) continue;
+    const severity = count === 0 ? 'critical' : 'warning';
+    findings.push({
+      kind: 'label-balance',
+      severity,
+      column: label.name,
+      message: `class '${name}' is ${percent(share)} of the rows (${count}), at least ${percent(minClassShare)} is expected`,
+    });
+  }
+  return findings;
+}
+
+function unlabelled(missing: number, rows: number, column: string): Finding[] {
+  if (missing === 0) return [];
+  const severity = missing / rows >= 0.05 ? 'critical' : 'warning';
+  return [{ kind: 'label', severity, column, message: `${percent(missing / rows)} of the rows have no ${column}` }];
+}
+
+/** Changes since the last training. Following them is what a retraining is for, unless they are too large to be true. */
+export function shiftFindings(features: readonly FeatureDrift[]): Finding[] {
+  return features.flatMap((feature): Finding[] => {
+    const { name, drifted, score, mean, referenceMean, referenceStandardDeviation: spread } = feature;
+    const moved =
+      mean !== undefined && referenceMean !== undefined && spread ? Math.abs(mean - referenceMean) / spread : 0;
+    if (moved > UNIT_CHANGE) {
+      const message = `the mean of '${name}' moved from ${referenceMean!.toPrecision(4)} to ${mean!.toPrecision(4)}, ${moved.toFixed(0)} standard deviations: has its unit changed?`;
+      return [{ kind: 'shifted', severity: 'critical', column: name, message }];
+    }
+    return drifted
+      ? [
+          {
+            kind: 'shifted',
+            severity: 'info',
+            column: name,
+            message: `'${name}' differs from the last training (score ${score.toFixed(3)})`,
+          },
+        ]
+      : [];
+  });
+}
