@@ -20,7 +20,7 @@ if (app === undefined || !existsSync(join(ROOT, 'apps', app, 'main.ts'))) {
   );
   process.exit(2);
 }
-const out = values.out ?? join(ROOT, 'build', 'apps', app);
+const out = values.out ?? join(ROOT, 'dist', 'apps', app);
 /** Packages whose files are loaded by path, so that they cannot be part of a bundle. */
 const NATIVE = ['@duckdb/node-bindings', `@duckdb/node-bindings-${values.platform}`];
 

@@ -5,6 +5,7 @@ import {
   AlertSeverity,
   DriftAlerting,
   type DriftAlertingProps,
+  FeatureStatistic,
   type Model,
   ModelTask,
   ModelSource,
@@ -102,6 +103,7 @@ describe('configuration', () => {
       reference: { registry: 'http://mlflow.ml.svc:5000', alias: 'champion' },
       window: { hours: 24, minRows: 500, extendDays: 7 },
       decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 },
+      performance: { minLabels: 200, maxDrop: 0.05, confidence: 0.95, onDegraded: 'review' },
       pushgateway: 'http://pushgateway.ml.svc:9091',
     });
   });
@@ -113,6 +115,11 @@ describe('configuration', () => {
       driftedShare: 0,
       consecutiveWindows: 3,
       minPredictions: 1,
+      minLabels: 50,
+      labelsUri: 's3://acme-predictions/labels',
+      reportsUri: 's3://acme-predictions/reports',
+      retrainsOnDegradedPerformance: true,
+      statistics: { age: FeatureStatistic.wasserstein(0.2), prediction: FeatureStatistic.jensenShannon() },
       silentAfter: Duration.hours(5),
       schedule: '30 */2 * * *',
       timeZone: 'Europe/Berlin',
@@ -123,7 +130,14 @@ describe('configuration', () => {
     expect(configuration(objects)).toMatchObject({
       window: { hours: 6 },
       decision: { featureThreshold: 0.2, driftedShare: 0, consecutiveWindows: 3 },
-      retrain: { engine: 'argo', name: 'churn-training', minPredictions: 1 },
+      retrain: { engine: 'argo', name: 'churn-training', loop: 'churn-loop', minPredictions: 1 },
+      labels: 's3://acme-predictions/labels',
+      reports: 's3://acme-predictions/reports',
+      features: {
+        age: { statistic: 'wasserstein', threshold: 0.2 },
+        prediction: { statistic: 'jensen-shannon' },
+      },
+      performance: { minLabels: 50, onDegraded: 'retrain' },
     });
     expect(find(objects, 'CronJob', 'churn-drift-check').spec).toMatchObject({
       ...{ schedule: '30 */2 * * *', timeZone: 'Europe/Berlin', concurrencyPolicy: 'Forbid' },
@@ -159,6 +173,8 @@ describe('configuration', () => {
 });
 
 describe('retraining', () => {
+  const KILL_SWITCH = { apiGroups: [''], resources: ['configmaps'], resourceNames: ['churn-loop'], verbs: ['get'] };
+
   test('takes no permission where drift only alerts', () => {
     const objects = synth();
     expect(identities(objects)).not.toContain('Role churn-drift-check');
@@ -169,6 +185,7 @@ describe('retraining', () => {
   test('on Argo may create workflows', () => {
     expect(find(synth({}, { retrains: true }), 'Role', 'churn-drift-check').rules).toEqual([
       { apiGroups: ['argoproj.io'], resources: ['workflows'], verbs: ['create'] },
+      KILL_SWITCH,
     ]);
   });
 
@@ -177,6 +194,7 @@ describe('retraining', () => {
     expect(find(objects, 'Role', 'churn-drift-check').rules).toEqual([
       { apiGroups: ['batch'], resources: ['cronjobs'], resourceNames: ['churn-training'], verbs: ['get'] },
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create'] },
+      KILL_SWITCH,
     ]);
     expect(configuration(objects).retrain).toMatchObject({
       engine: 'cronjob',
@@ -251,12 +269,41 @@ describe('bad input', () => {
       driftedShare: 1,
       consecutiveWindows: 0,
       minPredictions: 0.5,
+      minLabels: 0,
+      labelsUri: 'labels',
+      reportsUri: '/reports',
+      retrainsOnDegradedPerformance: true,
       window: Duration.minutes(30),
       silentAfter: Duration.hours(0),
     };
-    // One more: minPredictions has no effect without a retraining.
-    expect(problemsOf(() => synth(props))).toHaveLength(10);
-    expect(() => synth(props)).toThrow("DriftAlerting 'test/drift' has 10 problems:");
+    // Two more: minPredictions and retrainsOnDegradedPerformance have no effect without a retraining.
+    expect(problemsOf(() => synth(props))).toHaveLength(14);
+    expect(() => synth(props)).toThrow("DriftAlerting 'test/drift' has 14 problems:");
+  });
+
+  test('statistics must fit the features', () => {
+    const statistics = {
+      agee: FeatureStatistic.psi(),
+      prediction: FeatureStatistic.kolmogorovSmirnov(),
+      age: FeatureStatistic.hellinger(0),
+    };
+    expect(problemsOf(() => synth({ statistics }))).toEqual([
+      "'statistics.agee' ('psi') must name a feature of the model; did you mean 'age'?",
+      "'statistics.prediction' ('kolmogorov-smirnov') needs a numeric feature, 'prediction' is categorical",
+      "'statistics.age' (0) must have a threshold above 0",
+    ]);
+  });
+
+  test.each([
+    [FeatureStatistic.psi(0.2), { statistic: 'psi', threshold: 0.2 }],
+    [FeatureStatistic.kolmogorovSmirnov(), { statistic: 'kolmogorov-smirnov' }],
+    [FeatureStatistic.wasserstein(0.3), { statistic: 'wasserstein', threshold: 0.3 }],
+    [FeatureStatistic.jensenShannon(), { statistic: 'jensen-shannon' }],
+    [FeatureStatistic.hellinger(), { statistic: 'hellinger' }],
+    [FeatureStatistic.cramersV(), { statistic: 'cramers-v' }],
+    [FeatureStatistic.chiSquare(), { statistic: 'chi-square' }],
+  ])('statistic %#', (statistic, rule) => {
+    expect(configuration(synth({ statistics: { age: statistic } })).features).toEqual({ age: rule });
   });
 
   test('a schedule of its own needs to say how long silence is normal', () => {

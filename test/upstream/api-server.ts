@@ -70,7 +70,8 @@ export class ApiServer {
   }
 
   private constructor(
-    private readonly address: string,
+    /** Where it listens, without TLS or tokens. */
+    public readonly address: string,
     private readonly plurals: ReadonlyMap<string, string>,
     private readonly etcd: Server,
     private readonly child: ChildProcess,

@@ -5,7 +5,8 @@ import { readYamlFile } from '../../common/yaml-file';
 const ratio = z.number().min(0).max(1).optional();
 const positive = z.number().positive().optional();
 
-const SCHEMA: z.ZodType<ModelSchema> = z.strictObject({
+/** The schema file; its JSON Schema is published in docs/reference. */
+export const MODEL_SCHEMA_FILE: z.ZodType<ModelSchema> = z.strictObject({
   version: z.literal(MODEL_SCHEMA_VERSION),
   model: z.string().min(1),
   task: z.strictObject({
@@ -43,5 +44,5 @@ const SCHEMA: z.ZodType<ModelSchema> = z.strictObject({
 
 /** @throws Failure with file, line and column of everything that is wrong */
 export function readModelSchema(path: string): Promise<ModelSchema> {
-  return readYamlFile(path, 'the schema file', SCHEMA);
+  return readYamlFile(path, 'the schema file', MODEL_SCHEMA_FILE);
 }

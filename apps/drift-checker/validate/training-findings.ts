@@ -2,7 +2,7 @@ import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { type FeatureDrift, type Finding } from '../check/drift-report';
 import { type CheckedFeature, type QualityQuery } from '../check/quality';
 import { identifier } from '../data/database';
-import { answerExpression } from '../data/predictions';
+import { answerExpression, type PredictionColumns } from '../data/predictions';
 import { type Column } from '../data/table';
 import { finiteSorted } from '../profile/bins';
 import { type Expectations } from './validate-data';
@@ -52,9 +52,13 @@ export function outlierFindings({ feature, current }: CheckedFeature, sampled: n
   return [{ kind: 'outliers', severity: 'warning', column: feature.name, message }];
 }
 
-/** Rows that repeat another row in every column. Where all columns are coarse some do by chance, so only many are an error. */
+/**
+ * Rows that repeat another row in every column. Where a row has an id or a time it must be unique; where all columns are coarse many
+ * are equal by chance, so it is only worth a look.
+ */
 export async function duplicateRows(
   { database, table, rows }: QualityQuery,
+  { requestId, timestamp }: PredictionColumns,
   { maxDuplicates }: Expectations,
 ): Promise<Finding[]> {
   if (rows === 0) return [];
@@ -64,7 +68,7 @@ export async function duplicateRows(
   );
   const share = (repeated ?? 0) / rows;
   if (share < Math.min(0.05, maxDuplicates)) return [];
-  const severity = share >= maxDuplicates ? 'critical' : 'warning';
+  const severity = share >= maxDuplicates && (requestId ?? timestamp) ? 'critical' : 'warning';
   return [
     { kind: 'duplicate-rows', severity, message: `${percent(share)} of the rows repeat another row in every column` },
   ];

@@ -88,7 +88,7 @@ export async function validateData(options: ValidateOptions): Promise<Validation
       findings.push(...outlierFindings(each, scanned.priorities.length));
     }
     findings.push(...(await tableFindings(query, schema, columns, 'true')));
-    findings.push(...(await duplicateRows(query, expectations)));
+    findings.push(...(await duplicateRows(query, columns, expectations)));
     findings.push(...(await labelFindings(query, schema, columns.label, expectations)));
     const features = reference && scanned.rows > 0 ? compare(counted, scanned.priorities.length) : [];
     findings.push(...shiftFindings(features));

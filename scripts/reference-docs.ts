@@ -1,11 +1,17 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import * as z from 'zod';
 import * as contract from 'cdk8s-mlops/contract';
 import { type CommandSpec, type DerivedName, type MetricSpec } from 'cdk8s-mlops/contract';
+import { DRIFT_CHECK_CONFIG } from '../apps/drift-checker/config/drift-check-config';
+import { MODEL_SCHEMA_FILE } from '../apps/drift-checker/config/model-schema-file';
 
-/** Writes docs/reference/contract.md from the tables of lib/contract; with `--check` only says whether it is current. */
-const TARGET = join(__dirname, '../docs/reference/contract.md');
+/**
+ * Writes docs/reference: contract.md from the tables of lib/contract, and the JSON Schemas of the files that the containers read.
+ * With `--check` only says what is not current.
+ */
+const DIRECTORY = join(__dirname, '../docs/reference');
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
@@ -55,7 +61,8 @@ Drift scores have one direction: 0 is no drift, larger is worse.
 
 ${metrics()}
 
-Short-lived jobs push with PUT under the grouping key ${contract.PUSH_GROUPING_LABELS.map(code).join(', ')}.
+Short-lived jobs push under the grouping key ${contract.PUSH_GROUPING_LABELS.map(code).join(', ')}: what is now with
+PUT, which replaces the group; when things happened with POST to a group of its own, so that it outlives the next check.
 
 ## Commands of the containers
 
@@ -108,15 +115,28 @@ ${pairs(['annotation', 'key'], contract.ANNOTATIONS)}
 ${pairs(['key of the ConfigMap `<model>-loop`', 'name'], contract.LOOP_KEYS)}
 `;
 
+function jsonSchema(title: string, schema: z.ZodType): string {
+  return JSON.stringify({ title, ...z.toJSONSchema(schema) });
+}
+
+const FILES: Readonly<Record<string, string>> = {
+  'contract.md': DOCUMENT,
+  'drift-check.schema.json': jsonSchema('Configuration of drift-checker check', DRIFT_CHECK_CONFIG),
+  'model.schema.json': jsonSchema('Schema file of a model', MODEL_SCHEMA_FILE),
+};
+
 async function main(): Promise<number> {
-  const text = await format(DOCUMENT, { ...(await resolveConfig(TARGET)), parser: 'markdown' });
-  if (!process.argv.includes('--check')) {
-    writeFileSync(TARGET, text);
-    return 0;
+  let stale = 0;
+  for (const [name, content] of Object.entries(FILES)) {
+    const path = join(DIRECTORY, name);
+    const text = await format(content, { ...(await resolveConfig(path)), filepath: path });
+    if (!process.argv.includes('--check')) writeFileSync(path, text);
+    else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+      process.stderr.write(`docs/reference/${name} is not current: run \`npm run docs\`\n`);
+      stale++;
+    }
   }
-  if (readFileSync(TARGET, 'utf8') === text) return 0;
-  process.stderr.write('docs/reference/contract.md is not current: run `npm run docs`\n');
-  return 1;
+  return Math.min(stale, 1);
 }
 
 void main().then((code) => (process.exitCode = code));
