@@ -36,6 +36,8 @@ async function main(name: string): Promise<void> {
     format: 'esm',
     // What is imported when it is needed is a file of its own: compiling it would double the time to start.
     splitting: true,
+    // A CommonJS package that is imported late would have its names under `default` only.
+    mainFields: ['module', 'main'],
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     minify: true,

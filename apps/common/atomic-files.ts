@@ -10,17 +10,22 @@ import { Failure, messageOf } from './failure';
  */
 export async function writeFilesAtomically(files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
   const staged: [string, string][] = [];
+  let current: string | undefined;
   try {
     for (const [path, content] of files) {
+      current = path;
       await mkdir(dirname(path), { recursive: true });
       const temporary = `${path}.${process.pid}.part`;
       staged.push([temporary, path]);
       await writeFile(temporary, content);
     }
-    for (const [temporary, path] of staged) await rename(temporary, path);
+    for (const [temporary, path] of staged) {
+      current = path;
+      await rename(temporary, path);
+    }
   } catch (error) {
     await Promise.all(staged.map(([temporary]) => rm(temporary, { force: true })));
-    throw Failure.configuration(`cannot write ${staged.at(-1)?.[1] ?? 'the outputs'}: ${diskProblem(error)}`);
+    throw Failure.configuration(`cannot write ${current}: ${diskProblem(error)}`);
   }
 }
 

@@ -53,7 +53,7 @@ export function contractOptions(spec: CommandSpec, flags: readonly string[] = []
 export function parseCall(command: Command, args: readonly string[]): Call {
   const options = Object.entries(command.options);
   const { tokens } = parseArgs({
-    args: [...args],
+    args: args.map((arg, index) => (lacksValue(command, arg, args[index + 1]) ? `${arg}=` : arg)),
     strict: false,
     tokens: true,
     allowPositionals: true,
@@ -90,6 +90,13 @@ export function parseCall(command: Command, args: readonly string[]): Call {
     flag: (option) => given.has(option),
     number: (option, bounds) => numberOption(option, given.get(option)?.at(-1), bounds),
   };
+}
+
+/** An option in the place of a value is not that value: `--option=--text` says it when it is. */
+function lacksValue({ options }: Command, arg: string, next: string | undefined): boolean {
+  const name = arg.startsWith('--') ? arg.slice(2) : '';
+  const takesValue = Object.hasOwn(options, name) && options[name]?.value !== undefined;
+  return takesValue && (next?.startsWith('--') ?? true);
 }
 
 interface OptionToken {

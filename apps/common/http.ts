@@ -39,13 +39,15 @@ const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
  *
  * `node:http` and not `fetch`, which cannot be given a certificate authority.
  *
- * @throws Failure when no attempt got an answer
+ * @throws Failure when the address is none, or no attempt got an answer
  */
 export async function ask(
   url: string,
   request: HttpRequest = {},
   patience: Patience = DEFAULT_PATIENCE,
 ): Promise<HttpAnswer> {
+  if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+    throw Failure.configuration(`'${url}' must be an address like http://host:port`);
   for (let attempt = 1; ; attempt++) {
     const answer = await once(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
     request.signal?.throwIfAborted();
@@ -53,10 +55,15 @@ export async function ask(
     if (!failed && !PASSING.has(answer.status)) return answer;
     if (attempt === patience.attempts) {
       if (!failed) return answer;
-      throw Failure.unreachable(`${new URL(url).host} does not answer after ${attempt} attempts: ${messageOf(answer)}`);
+      const why = isTimeout(answer) ? `no answer within ${patience.timeoutMs / 1000} s` : messageOf(answer);
+      throw Failure.unreachable(`${new URL(url).host} does not answer after ${attempt} attempts: ${why}`);
     }
     await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
   }
+}
+
+function isTimeout({ name, cause }: Error): boolean {
+  return name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError';
 }
 
 function once(

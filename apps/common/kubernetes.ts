@@ -38,7 +38,8 @@ export class KubernetesClient {
   /** Creates an object; `false` when one of that name exists already. */
   public async create(path: string, object: object): Promise<boolean> {
     const answer = await this.request('POST', path, object);
-    if (answer.status === 409) return false;
+    // A conflict may also be one over a quota, which passes.
+    if (answer.status === 409 && objectOf<Status>(answer)?.reason === 'AlreadyExists') return false;
     this.checked(answer, 'create', path);
     return true;
   }
@@ -83,8 +84,12 @@ export class KubernetesClient {
 
   private checked<T>(answer: HttpAnswer, verb: string, path: string): T {
     const { status, text } = answer;
-    if (status >= 200 && status < 300) return JSON.parse(text) as T;
-    const said = apiMessage(text);
+    const said = objectOf<Status>(answer)?.message ?? text.slice(0, 200);
+    if (status >= 200 && status < 300) {
+      const object = objectOf<T>(answer);
+      if (object) return object;
+      throw Failure.unreachable(`what answers ${verb} ${path} is not an API server: got '${said.slice(0, 80)}'`);
+    }
     if (status === 401)
       throw Failure.configuration(`the API server does not accept the service account's token (401): ${said}`);
     if (status === 403)
@@ -102,19 +107,23 @@ export class KubernetesClient {
 }
 
 /** A 404 for the whole kind carries no name of an object. */
-function isUnknownKind({ text }: HttpAnswer): boolean {
-  try {
-    const status = JSON.parse(text) as { details?: { name?: string } };
-    return status.details?.name === undefined;
-  } catch {
-    return true;
-  }
+function isUnknownKind(answer: HttpAnswer): boolean {
+  return objectOf<Status>(answer)?.details?.name === undefined;
 }
 
-function apiMessage(text: string): string {
+/** What the API server says of a request that failed. */
+interface Status {
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: { readonly name?: string };
+}
+
+/** The object of an answer; `undefined` when it is none, as a proxy's page. */
+function objectOf<T>({ text }: HttpAnswer): T | undefined {
   try {
-    return (JSON.parse(text) as { message?: string }).message ?? text.slice(0, 200);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as T) : undefined;
   } catch {
-    return text.slice(0, 200);
+    return undefined;
   }
 }

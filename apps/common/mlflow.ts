@@ -1,6 +1,6 @@
 import { MLFLOW_ALIASES } from 'cdk8s-mlops/contract';
 import { Failure } from './failure';
-import { ask, type HttpAnswer } from './http';
+import { ask, type HttpAnswer, type Patience } from './http';
 
 /** A version of a registered model. */
 export interface ModelVersion {
@@ -18,6 +18,7 @@ export interface ModelVersion {
 export interface MlflowOptions {
   readonly trackingUri: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly patience?: Patience;
   readonly signal?: AbortSignal;
 }
 
@@ -49,12 +50,16 @@ export class MlflowClient {
     const query = new URLSearchParams({ name: model, alias });
     const answer = await this.get(`${API}/registered-models/alias?${query.toString()}`);
     // Stores differ: an unknown alias is INVALID_PARAMETER_VALUE (400) in most, RESOURCE_DOES_NOT_EXIST (404) in others.
-    if (answer.status === 404 || (answer.status === 400 && /not found/i.test(answer.text))) return undefined;
-    const { model_version: version } = this.json<{ model_version: RawVersion }>(
-      answer,
-      `the version '${model}@${alias}'`,
-    );
-    return toVersion(version);
+    if (doesNotExist(answer) || (answer.status === 400 && /not found/i.test(answer.text))) return undefined;
+    return this.modelVersion(answer, `the version '${model}@${alias}'`);
+  }
+
+  /** A version by its number; `undefined` when there is none. */
+  public async version(model: string, version: string): Promise<ModelVersion | undefined> {
+    const query = new URLSearchParams({ name: model, version });
+    const answer = await this.get(`${API}/model-versions/get?${query.toString()}`);
+    if (doesNotExist(answer)) return undefined;
+    return this.modelVersion(answer, `version ${version} of '${model}'`);
   }
 
   /** The version that was registered last; `undefined` when there is none. */
@@ -62,7 +67,7 @@ export class MlflowClient {
     const filter = `name='${model}'`;
     const query = new URLSearchParams({ filter, max_results: '1', order_by: 'creation_timestamp DESC' });
     const answer = await this.get(`${API}/model-versions/search?${query.toString()}`);
-    if (answer.status === 404) return undefined;
+    if (doesNotExist(answer)) return undefined;
     const { model_versions: found = [] } = this.json<{ model_versions?: RawVersion[] }>(
       answer,
       `the versions of '${model}'`,
@@ -82,8 +87,8 @@ export class MlflowClient {
   }
 
   private get(path: string): Promise<HttpAnswer> {
-    const { trackingUri, signal } = this.options;
-    return ask(`${trackingUri.replace(/\/+$/, '')}${path}`, { headers: this.authorization(), signal });
+    const { trackingUri, patience, signal } = this.options;
+    return ask(`${trackingUri.replace(/\/+$/, '')}${path}`, { headers: this.authorization(), signal }, patience);
   }
 
   /** As MLflow's own clients: a token wins over a user and password. */
@@ -98,15 +103,27 @@ export class MlflowClient {
     return {};
   }
 
-  private json<T>(answer: HttpAnswer, what: string): T {
+  private modelVersion(answer: HttpAnswer, what: string): ModelVersion {
+    const { model_version: version } = this.json<{ model_version?: RawVersion }>(answer, what);
+    if (!version) throw this.stranger(answer, what);
+    return toVersion(version);
+  }
+
+  private json<T extends object>(answer: HttpAnswer, what: string): T {
+    const { text } = this.checked(answer, what);
     try {
-      return JSON.parse(this.checked(answer, what).text) as T;
-    } catch (error) {
-      if (error instanceof Failure) throw error;
-      throw Failure.unreachable(
-        `${this.options.trackingUri} is not a tracking server: got '${answer.text.slice(0, 80)}' for ${what}`,
-      );
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value as T;
+    } catch {
+      // The answer is some page.
     }
+    throw this.stranger(answer, what);
+  }
+
+  private stranger({ text }: HttpAnswer, what: string): Failure {
+    return Failure.unreachable(
+      `${this.options.trackingUri} is not a tracking server: got '${text.slice(0, 80)}' for ${what}`,
+    );
   }
 
   private checked(answer: HttpAnswer, what: string): HttpAnswer {
@@ -126,6 +143,11 @@ export class MlflowClient {
     const message = `${at} answered ${status} for ${what}: ${text.slice(0, 200)}`;
     throw status >= 500 || status === 429 ? Failure.unreachable(message) : Failure.configuration(message);
   }
+}
+
+/** Not any 404: one of another server, or of another path, says nothing of models. */
+function doesNotExist({ status, text }: HttpAnswer): boolean {
+  return status === 404 && text.includes('RESOURCE_DOES_NOT_EXIST');
 }
 
 function toVersion(raw: RawVersion): ModelVersion {

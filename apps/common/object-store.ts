@@ -24,10 +24,17 @@ async function connect(): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
   const sdk = await import('@aws-sdk/client-s3');
   const custom = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   const client = new sdk.S3Client({
-    maxAttempts: 5,
+    // Given in code, it would win over the SDK's own setting.
+    ...(process.env.AWS_MAX_ATTEMPTS === undefined && { maxAttempts: 5 }),
     forcePathStyle: custom !== undefined,
     region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+    // The request's time ends with the first byte of the answer; the socket's is how long the rest may pause.
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: 30_000,
+      socketTimeout: 30_000,
+      throwOnRequestTimeout: true,
+    },
   });
   return { sdk, client };
 }
@@ -110,7 +117,9 @@ export async function writeTexts(folder: string, files: Readonly<Record<string, 
 /** Writes one text. */
 export async function writeText(uri: string, text: string): Promise<void> {
   const [, folder = '.', name = ''] = /^(?:(.*)\/)?([^/]+)$/s.exec(uri) ?? [];
-  if (name === '') throw Failure.configuration(`'${uri}' must name a file`);
+  const location = parseLocation(uri);
+  if (name === '' || (location.kind === 's3' && location.key === ''))
+    throw Failure.configuration(`'${uri}' must name a file`);
   await writeTexts(folder === '' ? '/' : folder, { [name]: text });
 }
 

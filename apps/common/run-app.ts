@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_CODES, suggest } from 'cdk8s-mlops/contract';
 import { appHelp, type Call, type Command, commandHelp, parseCall } from './command-line';
 import { Failure, messageOf } from './failure';
@@ -31,12 +33,18 @@ export interface AppOptions {
 /** Exit code of a program that was ended by SIGTERM, as shells count it. */
 const TERMINATED = 143;
 
+/** How long a call that was ended may take to finish what it is writing. */
+const GRACE_MS = 2_000;
+
 /** Parses the arguments, runs the command and turns what happens into an exit code of the contract. */
 export async function runApp(app: AppOptions, args: readonly string[]): Promise<number> {
   const log = createLog(app.name, process.env.LOG_LEVEL ?? 'info');
   const ended = new AbortController();
-  const end = (signal: string): void => ended.abort(new Error(`ended by ${signal}`));
-  process.once('SIGTERM', () => end('SIGTERM')).once('SIGINT', () => end('SIGINT'));
+  // Every download and request listens; the warning is for signals that outlive their listeners.
+  setMaxListeners(0, ended.signal);
+  const end = (signal: NodeJS.Signals): void => ended.abort(new Error(`ended by ${signal}`));
+  process.once('SIGTERM', end).once('SIGINT', end);
+  let work: Promise<number> | undefined;
   const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   try {
     const command = findCommand(app, args[0]);
@@ -49,14 +57,17 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
       return EXIT_CODES.judged;
     }
     const call = parseCall(command, args.slice(1));
-    return await Promise.race([
-      command.run({ call, log, env: process.env, signal: ended.signal, print }),
-      aborted(ended.signal),
-    ]);
+    work = command.run({ call, log, env: process.env, signal: ended.signal, print });
+    return await Promise.race([work, aborted(ended.signal)]);
   } catch (error) {
     if (ended.signal.aborted) {
-      log.error(`${messageOf(ended.signal.reason)}: nothing was written and no retraining was asked for`);
-      return TERMINATED;
+      await Promise.race([work?.catch(() => undefined), sleep(GRACE_MS)]);
+      log.error(
+        `${messageOf(ended.signal.reason)} before it was done: files are whole or absent, and no retraining is asked for any more`,
+      );
+      await removeTemporaryFiles();
+      // A read that waits for an answer, or a query, would keep the process for as long as it takes.
+      process.exit(TERMINATED);
     }
     if (!(error instanceof Failure)) {
       log.error({ err: error }, `unexpected: ${messageOf(error)}`);
@@ -65,6 +76,7 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
     for (const problem of error.problems) log.error(problem);
     return error.exitCode;
   } finally {
+    process.off('SIGTERM', end).off('SIGINT', end);
     await removeTemporaryFiles();
   }
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Failure } from './failure';
+import { Failure, messageOf } from './failure';
 
 /** Where something lies: in an object store, or on this machine. */
 export type Location =
@@ -14,7 +14,7 @@ export type Location =
 export function parseLocation(uri: string): Location {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
   if (scheme === undefined) return { kind: 'file', uri, path: uri };
-  if (scheme === 'file') return { kind: 'file', uri, path: fileURLToPath(uri) };
+  if (scheme === 'file') return { kind: 'file', uri, path: filePath(uri) };
   if (scheme !== 's3') {
     throw Failure.configuration(
       `'${uri}' cannot be read: '${scheme}://' is not supported, use s3://, file:// or a path`,
@@ -23,6 +23,14 @@ export function parseLocation(uri: string): Location {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(uri) ?? [];
   if (bucket === '') throw Failure.configuration(`'${uri}' must name a bucket, for example s3://bucket/folder`);
   return { kind: 's3', uri, bucket, key };
+}
+
+function filePath(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw Failure.configuration(`'${uri}' cannot be read: ${messageOf(error)}`);
+  }
 }
 
 /** `child` under `uri`. */

@@ -27,7 +27,7 @@ export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): 
   if (document.errors.length > 0) {
     throw Failure.configuration(...document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
   }
-  const value: unknown = document.toJS();
+  const value = plainValue(document, path);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) => explain(issue, value, schema));
@@ -35,6 +35,18 @@ export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): 
     ...problems.map(({ keys, key, message }) => `${at(offsetOf(document, keys, key))}: ${message}`),
   );
 }
+
+function plainValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Aliases: one of nothing, or so many that they are an attack.
+    throw Failure.configuration(`${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Longest part of a value that a problem shows. */
+const SHOWN = 80;
 
 interface Problem {
   readonly keys: readonly PropertyKey[];
@@ -58,13 +70,18 @@ function explain(issue: z.core.$ZodIssue, root: unknown, schema: z.ZodType): Pro
     });
   }
   if (issue.code === 'invalid_union') {
-    const best = [...issue.errors].sort((a, b) => a.length - b.length)[0];
+    // The branch that was meant is the one whose problems are furthest inside; of several, the one with the fewest.
+    const depth = (branch: readonly z.core.$ZodIssue[]): number =>
+      Math.min(...branch.map(({ path, code }) => path.length + (code === 'unrecognized_keys' ? 1 : 0)));
+    const best = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0];
     if (best?.length)
       return best.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, root, schema));
   }
   if (got === undefined) return [{ keys: issue.path.slice(0, -1), message: `${name} is missing` }];
-  const shown = JSON.stringify(got) ?? 'nothing';
-  return [{ keys: issue.path, message: `${name}: ${issue.message.replace(/^Invalid input: /, '')}, got ${shown}` }];
+  const shown = JSON.stringify(got);
+  const short = shown.length > SHOWN ? `${shown.slice(0, SHOWN - 1)}…` : shown;
+  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
+  return [{ keys: issue.path, message: `${name}: ${expected}, got ${short}` }];
 }
 
 /** Keys that the schema knows at a path. */

@@ -84,5 +84,8 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     servedModel: serving,
     retrains: training,
     predictionLogUri: `s3://${buckets.predictions}/fraud-detector`,
+    // Charge-backs, a week later.
+    labelsUri: `s3://${buckets.predictions}/labels/fraud-detector`,
+    reportsUri: `s3://${buckets.predictions}/reports`,
   });
 }

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Installs the real servers and tools that the integration tests run against: Debian's Pushgateway, promtool and etcd, and MLflow
-# from PyPI in a virtual environment outside the repository. Does nothing for what is already there.
+# and moto (an S3 server) from PyPI in virtual environments outside the repository. Does nothing for what is already there.
 set -euo pipefail
 
 cache="${CDK8S_MLOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cdk8s-mlops}"
 mlflow_version=3.15.2
+moto_version=5.2.5
 
 packages=()
 command -v prometheus-pushgateway >/dev/null || packages+=(prometheus-pushgateway)
 command -v promtool >/dev/null || packages+=(prometheus)
 command -v etcd >/dev/null || packages+=(etcd-server)
+command -v openssl >/dev/null || packages+=(openssl)
+command -v bwrap >/dev/null || packages+=(bubblewrap)
 if [ ${#packages[@]} -gt 0 ]; then
   sudo=()
   [ "$(id -u)" -eq 0 ] || sudo=(sudo)
@@ -23,4 +26,12 @@ if [ ! -x "$venv/bin/mlflow" ]; then
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "mlflow==$mlflow_version" prometheus-flask-exporter
+fi
+
+venv="$cache/moto-$moto_version"
+if [ ! -x "$venv/bin/moto_server" ]; then
+  echo "installing moto $moto_version into $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "moto[s3,server]==$moto_version"
 fi

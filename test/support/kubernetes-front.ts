@@ -70,7 +70,7 @@ export class KubernetesFront {
         }
         const request = { method: incoming.method ?? '', path: incoming.url ?? '', body };
         this.requests.push(request);
-        void answer(request).then(reply);
+        answer(request).then(reply, (error: unknown) => reply({ status: 500, body: { message: String(error) } }));
       });
     });
   }

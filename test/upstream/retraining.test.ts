@@ -18,7 +18,12 @@ async function forward({ method, path, body }: ApiRequest): Promise<ApiReply> {
   if (path.startsWith('/api/v1/')) return loop ? { status: 200, body: { data: loop } } : notFound('configmaps', 'loop');
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(server.address + path, { method, headers, ...(body && { body }) });
-  return { status: response.status, body: (await response.json()) as object };
+  const text = await response.text();
+  // Paths that it does not serve are answered in plain text.
+  return {
+    status: response.status,
+    body: text.startsWith('{') ? (JSON.parse(text) as object) : { message: text.trim() },
+  };
 }
 
 beforeAll(async () => {
