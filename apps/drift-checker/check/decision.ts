@@ -1,4 +1,5 @@
 import { type DriftCheckFile } from 'cdk8s-mlops/contract';
+import { isError } from '../performance/metrics';
 import {
   type DriftVerdict,
   type FeatureDrift,
@@ -54,6 +55,7 @@ export function decide(evidence: Evidence): Decision {
   const { rows, minRows, decision, features, predictions, performance } = evidence;
   const drift = modelDrift(features);
   const enough = rows >= minRows;
+  const judgeable = features.some(({ importance, excluded }) => importance > 0 && excluded === undefined);
   const wide = enough && drift.driftedShare > decision.driftedShare;
   const windows = wide ? 1 + evidence.earlierDrifted : 0;
   const drifted = wide && windows >= decision.consecutiveWindows;
@@ -61,9 +63,10 @@ export function decide(evidence: Evidence): Decision {
   const warnings = evidence.quality.filter(({ severity }) => severity === 'warning');
   const shifted = enough ? predictions.filter((prediction) => prediction.drifted) : [];
   const degraded = performance?.verdict === 'degraded';
-  const verdict = !enough ? 'inconclusive' : drifted ? 'drift' : 'no-drift';
+  const verdict = !enough || !judgeable ? 'inconclusive' : drifted ? 'drift' : 'no-drift';
   const reasons = [
     ...(enough ? [] : [`${rows} rows are too few to judge: at least ${minRows} are needed`]),
+    ...(enough && !judgeable ? ['no feature could be judged: all are missing or broken'] : []),
     ...(wide
       ? [
           `${drift.driftedFeatures.length} of ${drift.countedFeatures} features drifted (more than ${percent(decision.driftedShare)}): ${drift.driftedFeatures.join(', ')}`,
@@ -81,7 +84,13 @@ export function decide(evidence: Evidence): Decision {
   ];
   const bad = drifted || degraded || critical.length > 0;
   const notable = wide || drift.driftedFeatures.length > 0 || shifted.length > 0 || warnings.length > 0;
-  const severity: Severity = bad ? 'critical' : !enough ? 'inconclusive' : notable ? 'warning' : 'none';
+  const severity: Severity = bad
+    ? 'critical'
+    : verdict === 'inconclusive'
+      ? 'inconclusive'
+      : notable
+        ? 'warning'
+        : 'none';
   return { verdict, severity, reasons, ...drift };
 }
 
@@ -89,7 +98,11 @@ const percent = (share: number): string => `${Number((share * 100).toFixed(1))} 
 
 function degradedReasons({ metrics }: PerformanceReport): string[] {
   return metrics.flatMap(({ metric, value, reference, degraded, objective, missesObjective }) => [
-    ...(degraded ? [`${metric} fell to ${value.toFixed(3)} from ${reference?.toFixed(3)} in the reference`] : []),
+    ...(degraded
+      ? [
+          `${metric} ${isError(metric) ? 'rose' : 'fell'} to ${value.toFixed(3)} from ${reference?.toFixed(3)} in the reference`,
+        ]
+      : []),
     ...(missesObjective ? [`${metric} is ${value.toFixed(3)}, the objective is ${objective}`] : []),
   ]);
 }

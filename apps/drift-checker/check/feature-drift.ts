@@ -45,7 +45,9 @@ export function featureDrift(comparisons: readonly Comparison[], rule: DriftRule
   const stabilities = comparisons.map(({ profile, current }) =>
     populationStability(referenceCounts(profile), currentCounts(current)),
   );
-  const adjusted = benjaminiHochberg(stabilities.map(({ pValue }) => pValue));
+  const judged = comparisons.flatMap(({ excluded }, index) => (excluded === undefined ? [index] : []));
+  const family = benjaminiHochberg(judged.map((index) => stabilities[index]!.pValue));
+  const adjusted = new Map(judged.map((index, position) => [index, family[position]!]));
   return comparisons.map((comparison, index) => {
     const { profile, current, role, importance, excluded } = comparison;
     const chosen = rule.features?.[profile.name];
@@ -54,7 +56,7 @@ export function featureDrift(comparisons: readonly Comparison[], rule: DriftRule
       chosen?.threshold ?? (statistic === 'psi' ? rule.decision.featureThreshold : THRESHOLDS[statistic]);
     const statistics = allStatistics(comparison, stabilities[index]!.score);
     const score = statistics[statistic] ?? 0;
-    const adjustedPValue = adjusted[index]!;
+    const adjustedPValue = adjusted.get(index) ?? stabilities[index]!.pValue;
     return {
       ...{ name: profile.name, role, type: profile.type, importance, statistic, threshold, score },
       pValue: stabilities[index]!.pValue,

@@ -6,7 +6,7 @@ import { type FeatureProfile, type ReferenceProfile } from '../profile/reference
 import { SAMPLE_SIZE } from '../scan/sampler';
 import { type ColumnCounts, type ColumnPlan, scan } from '../scan/scan';
 import { type FeatureDrift, type Finding } from './drift-report';
-import { type Comparison, featureDrift } from './feature-drift';
+import { type Comparison, currentCounts, featureDrift } from './feature-drift';
 import { featureFindings } from './quality';
 import { type CheckOptions } from './run-check';
 import { tableFindings } from './table-findings';
@@ -62,7 +62,9 @@ export async function judgeWindow(options: JudgeWindowOptions): Promise<JudgedWi
   const comparisons: Comparison[] = [];
   for (const { profile, feature, column } of columns) {
     const current = counts.get(profile);
-    const findings = feature ? await featureFindings({ feature, column, current, profile }, query) : [];
+    const findings = feature
+      ? await featureFindings({ feature, column, current, profile }, query)
+      : predictionFindings(profile.name, current, scanned.rows);
     quality.push(...findings);
     if (!current) continue;
     const broken = findings.find(({ severity }) => severity === 'critical');
@@ -109,7 +111,17 @@ function predictionColumnsOf({ profile, window }: Pick<JudgeWindowOptions, 'prof
   const { prediction, score } = window.columns;
   const scoreColumn = predictions?.score?.name === PREDICTION_LOG_COLUMNS.prediction ? prediction : score;
   return [
-    ...(predictions?.score && scoreColumn ? [{ profile: predictions.score, column: scoreColumn }] : []),
-    ...(predictions?.class && prediction ? [{ profile: predictions.class, column: prediction }] : []),
+    ...(predictions?.score ? [{ profile: predictions.score, column: scoreColumn }] : []),
+    ...(predictions?.class ? [{ profile: predictions.class, column: prediction }] : []),
   ];
+}
+
+/** Predictions without a value are an outage of the model or of the capture, whatever the features are. */
+function predictionFindings(name: string, current: ColumnCounts | undefined, rows: number): Finding[] {
+  // A log may have classes without scores; an answer must be there.
+  const severity = name === PREDICTION_LOG_COLUMNS.prediction ? 'critical' : 'warning';
+  if (!current)
+    return [{ kind: 'missing-column', severity, column: name, message: `the data has no column '${name}'` }];
+  if (currentCounts(current).at(-1)! < rows) return [];
+  return [{ kind: 'all-null', severity, column: name, message: `'${name}' has no value in any of ${rows} rows` }];
 }

@@ -11,6 +11,8 @@ import { currentCounts, referenceCounts } from './feature-drift';
 const CRITICAL_SHARE = 0.05;
 /** A rise of missing values that is worth a look, and one that means a broken source. */
 const MISSING_RISE = { warning: 0.05, critical: 0.2 };
+/** Chance of a window of one value below which it cannot be one, and the values that a window must have to tell. */
+const CONSTANT = { chance: 1e-6, minValues: 100 };
 /** Confidence that a share has risen at all. */
 const CONFIDENCE = 0.99;
 
@@ -42,6 +44,9 @@ export async function featureFindings(checked: CheckedFeature, query: QualityQue
   }
   const missing = currentCounts(current).at(-1)!;
   if (query.rows > 0 && missing === query.rows && (!profile || missingShare(profile) < 1)) {
+    // There are values, and none of them is a number.
+    const unreadable = (await typeFindings(checked, query)).filter(({ message }) => message.startsWith(percent(1)));
+    if (unreadable.length > 0) return unreadable;
     return [
       {
         kind: 'all-null',
@@ -217,30 +222,30 @@ async function categoryFindings(
 
 /** A column that stopped moving: a stuck sensor, or a default that stands for an error. */
 function constantFinding({ feature, current, profile }: CheckedFeature, rows: number): Finding[] {
-  if (!profile || rows < 100) return [];
-  const [before, now] = [differentValues(profile), differentBins(current!)];
-  if (!before || now !== 1) return [];
+  if (!profile) return [];
+  const values = rows - currentCounts(current!).at(-1)!;
+  if (values < CONSTANT.minValues || !isConstant(current!) || largestShare(profile) ** values > CONSTANT.chance)
+    return [];
   return [
     {
       kind: 'constant',
       severity: 'critical',
       column: feature.name,
-      message: `'${feature.name}' has one value in all ${rows} rows; in the reference it varies`,
+      message: `'${feature.name}' has one value in all ${values} rows that have any; in the reference it varies`,
     },
   ];
 }
 
-/** Whether the reference varies so much that a window of one value cannot be chance: no value holds 99 %. */
-function differentValues(profile: FeatureProfile): boolean {
+/** Share of the reference's most frequent value at most; 1 where it has no other. */
+function largestShare(profile: FeatureProfile): number {
+  if (profile.type === 'numeric' && profile.minimum === profile.maximum) return 1;
   const counts = referenceCounts(profile).slice(0, -1);
   const all = counts.reduce((sum, count) => sum + count, 0);
-  if (profile.type === 'numeric')
-    return (profile.maximum ?? 0) > (profile.minimum ?? 0) && Math.max(...counts) < 0.99 * all;
-  return Math.max(...counts) < 0.99 * all;
+  return all > 0 ? Math.max(...counts) / all : 1;
 }
 
-function differentBins(current: ColumnCounts): number {
+function isConstant(current: ColumnCounts): boolean {
   if (current.type === 'numeric')
-    return current.counter.values > 0 ? (current.counter.maximum > current.counter.minimum ? 2 : 1) : 0;
-  return [...current.counts, current.other].filter((count) => count > 0).length + (current.other > 0 ? 1 : 0);
+    return current.counter.values > 0 && current.counter.minimum === current.counter.maximum;
+  return current.other === 0 && current.counts.filter((count) => count > 0).length === 1;
 }

@@ -9,6 +9,7 @@ import { type ReferenceProfile } from '../profile/reference-profile';
 import { decide, modelDrift } from './decision';
 import { type DriftReport, REPORT_VERSION, type RetrainingReport } from './drift-report';
 import { type JudgedWindow, judgeWindow } from './judge-window';
+import { tableFindings } from './table-findings';
 import { countRowsSince, openWindow, type WindowQuery, type WindowSelection } from './window';
 import { windowPerformance } from './window-performance';
 
@@ -42,7 +43,6 @@ export type CheckConfig = Pick<
   | 'retrain'
 >;
 
-const HOUR = 3_600_000;
 /** One seed for every window: the same rows give the same sample, and so the same report. */
 const SEED = 0;
 
@@ -58,6 +58,10 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
     const window = await openWindow(query, selection, config.window.minRows);
     const judged =
       window && window.rows > 0 ? await judgeWindow({ ...options, database, window, seed: SEED }) : undefined;
+    // An empty window may be one whose rows were all lost.
+    const quality =
+      judged?.quality ??
+      (window ? await tableFindings({ ...window, database }, schema, window.columns, window.scope) : []);
     const performance =
       window && window.rows > 0 ? await windowPerformance({ ...options, database, window }) : undefined;
     const evidence = {
@@ -65,11 +69,11 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
       minRows: config.window.minRows,
       features: judged?.features ?? [],
       predictions: judged?.predictions ?? [],
-      quality: [...(judged?.quality ?? []), ...(performance?.findings ?? [])],
+      quality: [...quality, ...(performance?.findings ?? [])],
       performance: performance?.measured,
       decision: config.decision,
     };
-    const earlierDrifted = await countEarlierDrifted(options, query, judged);
+    const earlierDrifted = await countEarlierDrifted(options, query, judged, window?.from);
     const decision = decide({ ...evidence, earlierDrifted });
     return {
       version: REPORT_VERSION,
@@ -113,21 +117,24 @@ function describe(selection: WindowSelection): string {
   return `${selection.hours} h before ${selection.until.toISOString()}`;
 }
 
-/** Windows before this one, without a gap, that drifted too; looked at only when that matters. */
+/** Windows before this one, each ending where the next begins, that drifted too; looked at only when that matters. */
 async function countEarlierDrifted(
   options: CheckOptions,
   query: WindowQuery,
   judged: JudgedWindow | undefined,
+  from: Date | undefined,
 ): Promise<number> {
   const { config, selection } = options;
   const { consecutiveWindows, driftedShare } = config.decision;
   if (selection.by !== 'time' || !judged || modelDrift(judged.features).driftedShare <= driftedShare) return 0;
+  let until = from;
   for (let back = 1; back < consecutiveWindows; back++) {
-    const until = new Date(selection.until.getTime() - back * selection.hours * HOUR);
-    const window = await openWindow(query, { ...selection, until, extendDays: 0 }, config.window.minRows);
+    if (!until) return back - 1;
+    const window = await openWindow(query, { ...selection, until }, config.window.minRows);
     if (!window || window.rows < config.window.minRows) return back - 1;
     const { features } = await judgeWindow({ ...options, database: query.database, window, seed: SEED });
     if (modelDrift(features).driftedShare <= driftedShare) return back - 1;
+    until = window.from;
   }
   return consecutiveWindows - 1;
 }
@@ -146,7 +153,7 @@ async function retraining(
     return { needed: false, reason };
   }
   if (!retrain) return { needed: false, reason: 'no training is configured: drift only alerts' };
-  const until = selection.by === 'time' ? selection.until : new Date(8.64e15);
+  const until = selection.by === 'time' ? selection.until : undefined;
   const since = newestVersion?.createdAt ?? new Date(0);
   const predictions = await countRowsSince(query, since, until, retrain.minPredictions);
   const counted = { predictionsSinceTraining: Math.min(predictions, retrain.minPredictions) };

@@ -40,6 +40,8 @@ export interface LogWindow {
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+/** The last time that there is. */
+const LAST_TIME = 8.64e15;
 const [DATE, HOUR_OF_DAY] = PREDICTION_LOG_PARTITIONS;
 
 /** The end of the last full hour: a second check in the same hour judges the same window. */
@@ -162,19 +164,29 @@ async function startWithRows(
 }
 
 /** Rows of the model and version from a time on, counted back from the newest files and no further than `enough`. */
-export async function countRowsSince(query: WindowQuery, since: Date, until: Date, enough: number): Promise<number> {
-  const files = filesOf(query.log.source.files, since, until);
+export async function countRowsSince(
+  query: WindowQuery,
+  since: Date,
+  until: Date | undefined,
+  enough: number,
+): Promise<number> {
+  const files = filesOf(query.log.source.files, since, until ?? new Date(LAST_TIME));
   const days = new Map<string, DataFile[]>();
   for (const file of files) {
     const day = file.partitions[DATE] ?? '';
     days.set(day, [...(days.get(day) ?? []), file]);
   }
   let rows = 0;
+  let last: string | undefined;
   for (const day of [...days.keys()].sort().reverse()) {
     const table = await query.log.open(days.get(day));
+    // A log of payloads is one table, whatever its files.
+    if (table.name === last) return rows;
+    last = table.name;
     const columns = predictionColumns(table, query.names);
     const time = columns.timestamp && timeExpression(columns.timestamp);
-    const within = time ? `${time} >= ${timestamp(since)} AND ${time} < ${timestamp(until)}` : 'true';
+    const before = until ? ` AND ${time} < ${timestamp(until)}` : '';
+    const within = time ? `${time} >= ${timestamp(since)}${before}` : 'true';
     rows += (await counted(query, table, columns, within)).rows;
     if (rows >= enough) return rows;
   }

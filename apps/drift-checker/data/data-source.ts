@@ -119,8 +119,17 @@ function dataFile(name: string, bytes: number): DataFile {
   return {
     name,
     bytes,
-    partitions: Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1]!, decodeURIComponent(pair[2]!)]] : []))),
+    partitions: Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1]!, decoded(pair[2]!)]] : []))),
   };
+}
+
+/** A partition's value; one that is not percent-encoded stands for itself. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 /** The part of a path before its first wildcard, up to a `/`, and the pattern after it. */
@@ -162,7 +171,9 @@ async function listLocal(location: Location & { kind: 'file' }): Promise<Listing
     .filter((name) => !isHidden(name) && (!matches || matches(name)));
   const files = await Promise.all(
     names.map(async (name) => {
-      const { size } = await stat(join(root, name));
+      const { size } = await stat(join(root, name)).catch((error: unknown) => {
+        throw Failure.configuration(`'${name}' of '${location.uri}' cannot be read: ${messageOf(error)}`);
+      });
       return dataFile(name, size);
     }),
   );

@@ -16,8 +16,9 @@ export const identifier = (name: string): string => `"${name.replaceAll('"', '""
 export class Database {
   public static async open(): Promise<Database> {
     const spill = await temporaryDirectory('duckdb');
+    const threads = Math.min(availableParallelism(), 8);
     const instance = await DuckDBInstance.create(':memory:', {
-      threads: String(Math.min(availableParallelism(), 8)),
+      threads: String(threads),
       memory_limit: MEMORY_LIMIT,
       temp_directory: spill,
       autoinstall_known_extensions: 'false',
@@ -25,7 +26,7 @@ export class Database {
     });
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'");
-    return new Database(instance, connection);
+    return new Database(instance, connection, threads);
   }
 
   private names = 0;
@@ -33,6 +34,7 @@ export class Database {
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly connection: DuckDBConnection,
+    private readonly threads: number,
   ) {}
 
   /** A name that nothing else in the database has. */
@@ -66,7 +68,7 @@ export class Database {
     try {
       return await work();
     } finally {
-      await this.run('RESET threads');
+      await this.run(`SET threads = ${this.threads}`);
     }
   }
 
@@ -134,7 +136,7 @@ async function explained<T>(work: () => Promise<T>): Promise<T> {
     if (/No space left|ENOSPC/i.test(message))
       throw Failure.configuration(`cannot read the data: ${diskProblem({ code: 'ENOSPC' })}`);
     if (
-      /^(Invalid Input|IO|Conversion|CSV|JSON|Out of Memory|Serialization|Not implemented|Binder) Error|Error: (Invalid|IO)/i.test(
+      /^(Invalid Input|IO|Conversion|CSV|JSON|Out of Memory|Serialization|Not implemented|Binder) Error|^Invalid Error|Error: (Invalid|IO)/i.test(
         message,
       )
     ) {
@@ -146,8 +148,10 @@ async function explained<T>(work: () => Promise<T>): Promise<T> {
 
 /** The first lines of DuckDB's message: what and where, without its list of options. */
 function readable(message: string): string {
-  return message
+  const file = /\n {2}file ?= ?(.*)/.exec(message)?.[1];
+  const text = message
     .split(/\n\s*\n|\n {2}file ?=|\nPossible (?:fixes|solutions)/i)[0]!
     .replaceAll(/\s*\n\s*/g, ' ')
     .trim();
+  return file === undefined || text.includes(file) ? text : `${text} (in '${file}')`;
 }

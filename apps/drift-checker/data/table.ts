@@ -42,10 +42,13 @@ export async function openTable(database: Database, source: DataSource, files?: 
 
 const HIVE = 'hive_partitioning = true, hive_types_autocast = false, union_by_name = true';
 
+// Quotes that only come after the sample from which they would be guessed would become part of the values.
+const CSV = `all_varchar = true, header = true, strict_mode = true, quote = '"', escape = '"'`;
+
 async function reader(database: Database, paths: readonly string[], format: Format): Promise<string> {
   const list = `[${paths.map(literal).join(', ')}]`;
   if (format === 'parquet') return `read_parquet(${list}, ${HIVE})`;
-  if (format === 'csv') return `read_csv(${list}, all_varchar = true, header = true, strict_mode = true, ${HIVE})`;
+  if (format === 'csv') return `read_csv(${list}, ${CSV}, ${HIVE})`;
   // Types that the reader would guess from a sample fail on the first value that differs, so only the names are taken.
   const guess = `read_json(${list}, format = 'auto', sample_size = -1, records = 'true', union_by_name = true)`;
   const described = await database.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${guess}`);

@@ -44,7 +44,7 @@ export async function calibrationOf({
 }: ScoredPredictions): Promise<CalibrationPoint[] | undefined> {
   if (task.type === 'regression') return undefined;
   const { outside } = await database.row<{ outside: number }>(
-    `SELECT count(*) AS outside FROM ${relation} WHERE score < 0 OR score > 1`,
+    `SELECT count(*) AS outside FROM ${relation} WHERE NOT isnan(score) AND (score < 0 OR score > 1)`,
   );
   if (outside > 0) return undefined;
   const cells = await database.rows<{ cell: number; rows: number; hits: number }>(

@@ -76,7 +76,10 @@ async function joinedView(
   }
   const time = labelTimestamp ? timeExpression(labelTimestamp) : 'NULL::TIMESTAMPTZ';
   const answer = answerExpression(label, task);
-  const latest = labelTimestamp ? 'coalesce(arg_max(label, label_timestamp), max(label))' : 'max(label)';
+  // Of labels of one time the highest counts, so that the answer does not depend on the order of the rows.
+  const latest = labelTimestamp
+    ? 'coalesce(arg_max(label, (label_timestamp, label)) FILTER (label_timestamp IS NOT NULL), max(label))'
+    : 'max(label)';
   const view = database.newName('labelled');
   await database.run(
     `CREATE VIEW ${view} AS

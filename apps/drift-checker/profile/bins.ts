@@ -11,26 +11,53 @@ const VALUE_WIDTH = 1e-6;
 
 /**
  * Upper bounds of bins with about equal shares of a sample: its quantiles, each once. A value that would fill a bin alone gets one
- * bounded on both sides, so that a constant that moves, or zeros that become small numbers, are seen in either direction.
+ * bounded on both sides, so that a constant that moves, or zeros that become small numbers, are seen in either direction. No bound
+ * is a value itself: a value that is stored in another width must not change its bin.
  *
  * @param sorted finite values, ascending
  */
 export function quantileEdges(sorted: Float64Array, bins = DEFAULT_BINS): number[] {
   if (sorted.length === 0) return [];
-  const range = sorted.at(-1)! - sorted[0]!;
   const edges = new Set<number>();
   const heavy = heavyValues(sorted, bins);
-  for (const value of heavy) {
-    const width = Math.max(Math.abs(value) * VALUE_WIDTH, Math.min(range, 1) * 1e-9, Number.MIN_VALUE);
-    edges.add(value - width).add(value + width);
-  }
+  for (const value of heavy) edges.add(edgeBelow(sorted, value)).add(edgeAbove(sorted, value));
   if (heavy.length === 0 || distinct(sorted, FEW_VALUES) > FEW_VALUES) {
     for (let bin = 1; bin < bins; bin++) {
-      const edge = sorted[Math.floor((bin * (sorted.length - 1)) / bins)]!;
-      if (!heavy.includes(edge)) edges.add(edge);
+      const value = sorted[Math.floor((bin * (sorted.length - 1)) / bins)]!;
+      if (!heavy.includes(value)) edges.add(edgeAbove(sorted, value));
     }
   }
   return [...edges].filter(Number.isFinite).sort((a, b) => a - b);
+}
+
+/** An edge with a value on its lower side, and the next higher value on the other. */
+function edgeAbove(sorted: Float64Array, value: number): number {
+  const next = sorted[countUpTo(sorted, value)] ?? Infinity;
+  const edge = value + Math.min(widthOf(sorted, value), (next - value) / 2);
+  return edge < next ? edge : value;
+}
+
+/** An edge with a value on its upper side, and the next lower value on the other. */
+function edgeBelow(sorted: Float64Array, value: number): number {
+  const previous = sorted[sorted.indexOf(value) - 1] ?? -Infinity;
+  const edge = value - Math.min(widthOf(sorted, value), (value - previous) / 2);
+  return edge < value ? edge : previous;
+}
+
+function widthOf(sorted: Float64Array, value: number): number {
+  const range = sorted.at(-1)! - sorted[0]!;
+  return Math.max(Math.abs(value) * VALUE_WIDTH, Math.min(range, 1) * 1e-9, Number.MIN_VALUE);
+}
+
+/** Number of values that are not above a limit. */
+function countUpTo(sorted: Float64Array, limit: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Values that hold at least a bin's share; all values where there are few. */

@@ -46,22 +46,24 @@ export async function makeProfile(options: MakeProfileOptions): Promise<Referenc
     const source = await DataSource.open(options.data, { log, signal });
     const table = await openTable(database, source);
     const binsOf = binsFrom && new Map(binsFrom.features.map((feature) => [feature.name, feature]));
-    const common = { database, where: 'true', bins: options.bins ?? DEFAULT_BINS, seed, log, signal };
+    const files = await source.fetch();
+    const digest = await dataDigest(source.files.map(({ name }, index) => ({ name, path: files[index]! })));
+    const common = { database, where: 'true', bins: options.bins ?? DEFAULT_BINS, log, signal };
     const profiled = await profileColumns({
       ...common,
+      seed: seedOf(seed, digest),
       table,
       columns: featureColumns(schema, table, options.data),
       binsOf,
     });
     if (profiled.rows === 0) throw Failure.configuration(`'${options.data}' has no rows: a reference needs some`);
-    const files = await source.fetch();
     return {
       version: PROFILE_VERSION,
       model: schema.model,
       modelVersion: options.modelVersion,
       rows: profiled.rows,
       data: {
-        digest: await dataDigest(source.files.map(({ name }, index) => ({ name, path: files[index]! }))),
+        digest,
         files: files.length,
         bytes: source.files.reduce((sum, { bytes }) => sum + bytes, 0),
       },
@@ -74,6 +76,11 @@ export async function makeProfile(options: MakeProfileOptions): Promise<Referenc
   } finally {
     database.close();
   }
+}
+
+/** Samples of different data are independent of each other, as merging them takes for granted; the same data has the same. */
+function seedOf(seed: number, digest: string): number {
+  return (seed ^ Number.parseInt(digest.slice(-8), 16)) | 0;
 }
 
 function featureColumns(schema: ModelSchema, table: Table, data: string): ProfiledColumn[] {
@@ -121,10 +128,12 @@ async function predictionProfile(
     score && (await profile(score, task.type === 'regression' ? prediction : predictionScore, 'numeric', known?.score));
   const classes =
     task.type === 'regression' ? undefined : await profile(columns.prediction, prediction, 'categorical', known?.class);
+  const rows = (scores ?? classes)?.rows ?? 0;
+  if (rows === 0) throw Failure.configuration(`'${uri}' has no rows: without predictions there is nothing to profile`);
   const labelled = { database, relation: view, task, hasScore: columns.score !== undefined };
   const files = await source.fetch();
   return {
-    rows: (scores ?? classes)?.rows ?? 0,
+    rows,
     digest: await dataDigest(source.files.map(({ name }, index) => ({ name, path: files[index]! }))),
     score: scores?.profiles[0] as NumericProfile | undefined,
     class: classes?.profiles[0] as CategoricalProfile | undefined,

@@ -13,6 +13,9 @@ const CELLS = 2048;
 /** Counts of cells are 32-bit: they are emptied into the bins before they can overflow. */
 const MAX_PENDING = 2 ** 31;
 
+/** Values beyond it are counted, but not part of the moments: the sum of their squares would overflow. */
+const MEASURABLE = 1e145;
+
 type Floats = Float32Array | Float64Array;
 
 /**
@@ -35,7 +38,7 @@ export class NumericCounter {
   public squares = 0;
 
   private finite = 0;
-  /** Finite values that no moment can hold. */
+  /** Finite values that are not part of the moments. */
   private extremes = 0;
   private pending = 0;
   private readonly bins: Float64Array;
@@ -73,7 +76,7 @@ export class NumericCounter {
     return this.finite + this.extremes;
   }
 
-  /** Standard deviation of the finite values, with n − 1. */
+  /** Standard deviation of the finite values, with n − 1; 0 for a spread that is too small to be squared (1e-160). */
   public get standardDeviation(): number {
     return this.finite > 1 ? Math.sqrt(this.squares / (this.finite - 1)) : 0;
   }
@@ -89,15 +92,14 @@ export class NumericCounter {
     let low = Infinity;
     let high = -Infinity;
     // Sums are taken around a value near the mean, so that a large offset does not cancel the digits of the spread.
-    const shift = this.finite > 0 ? this.mean : firstFinite(items, validity, rows);
+    const shift = this.finite > 0 ? this.mean : firstMeasurable(items, validity, rows);
     for (let row = 0; row < rows; row++) {
       if (validity !== null && (validity[row >> 3]! & (1 << (row & 7))) === 0) {
         missing++;
         continue;
       }
       const value = items[row]!;
-      const distance = value - shift;
-      if (distance - distance !== 0) {
+      if (!(value < MEASURABLE && value > -MEASURABLE)) {
         if (value !== value) missing++;
         else {
           this.addUnmeasurable(value);
@@ -113,12 +115,13 @@ export class NumericCounter {
         while (value > edges[bin]!) bin++;
         bins[bin]!++;
       }
+      const distance = value - shift;
       sum += distance;
       squares += distance * distance;
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    if (low < this.validLow || high > this.validHigh) this.countOutOfRange(items, validity, rows, shift);
+    if (low < this.validLow || high > this.validHigh) this.countOutOfRange(items, validity, rows);
     this.minimum = Math.min(this.minimum, low);
     this.maximum = Math.max(this.maximum, high);
     const finite = rows - missing - unmeasured;
@@ -145,7 +148,7 @@ export class NumericCounter {
     this.pending = 0;
   }
 
-  /** An infinity, or a finite value so far from the others that its distance overflows: counted, but not part of the moments. */
+  /** An infinity, or a finite value beyond what moments can hold. */
   private addUnmeasurable(value: number): void {
     if (!Number.isFinite(value)) {
       this.infinite++;
@@ -161,12 +164,11 @@ export class NumericCounter {
   }
 
   /** Only when a chunk's extremes say that there are any; extreme values have been counted already. */
-  private countOutOfRange(items: Floats, validity: Uint8Array | null, rows: number, shift: number): void {
+  private countOutOfRange(items: Floats, validity: Uint8Array | null, rows: number): void {
     for (let row = 0; row < rows; row++) {
       const valid = validity === null || (validity[row >> 3]! & (1 << (row & 7))) !== 0;
       const value = items[row]!;
-      if (valid && Number.isFinite(value - shift) && (value < this.validLow || value > this.validHigh))
-        this.outOfRange++;
+      if (valid && isMeasurable(value) && (value < this.validLow || value > this.validHigh)) this.outOfRange++;
     }
   }
 
@@ -180,10 +182,12 @@ export class NumericCounter {
   }
 }
 
-function firstFinite(items: Floats, validity: Uint8Array | null, rows: number): number {
+const isMeasurable = (value: number): boolean => Math.abs(value) < MEASURABLE;
+
+function firstMeasurable(items: Floats, validity: Uint8Array | null, rows: number): number {
   for (let row = 0; row < rows; row++) {
     const valid = validity === null || (validity[row >> 3]! & (1 << (row & 7))) !== 0;
-    if (valid && Number.isFinite(items[row]!)) return items[row]!;
+    if (valid && isMeasurable(items[row]!)) return items[row]!;
   }
   return 0;
 }

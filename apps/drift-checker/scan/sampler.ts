@@ -26,7 +26,7 @@ export class Sampler {
     seed: number,
     private readonly size = SAMPLE_SIZE,
   ) {
-    this.random = xoroshiro128plus(seed);
+    this.random = xoroshiro128plus(mixed(seed));
   }
 
   /** Goes over the next `rows` rows; `keep` is told which row of them goes to which slot. */
@@ -90,4 +90,16 @@ export class Sampler {
       at = child;
     }
   }
+}
+
+/**
+ * The first numbers of the generator follow small seeds so closely that the first row would never be kept.
+ *
+ * @see Appleby, MurmurHash3: its 32-bit finalizer
+ */
+function mixed(seed: number): number {
+  let hash = seed + 0x9e3779b9;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

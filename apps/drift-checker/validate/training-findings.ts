@@ -1,5 +1,6 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { type FeatureDrift, type Finding } from '../check/drift-report';
+import { type Comparison } from '../check/feature-drift';
 import { type CheckedFeature, type QualityQuery } from '../check/quality';
 import { identifier } from '../data/database';
 import { answerExpression, type PredictionColumns } from '../data/predictions';
@@ -11,8 +12,10 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Interquartile ranges from the median beyond which a value is not of this distribution, however heavy its tails. */
 const OUTLIER_RANGES = 100;
-/** Standard deviations that a mean does not move unless the unit or the meaning changed. */
+/** Standard deviations that a median does not move unless the unit or the meaning changed. */
 const UNIT_CHANGE = 10;
+/** Standard deviations between the quartiles of a normal distribution. */
+const NORMAL_RANGE = 1.349;
 /** A data set that shrank to this share of the last one lost a source. */
 const SHRUNK = { warning: 0.5, critical: 0.1 };
 
@@ -140,25 +143,27 @@ function unlabelled(missing: number, rows: number, column: string): Finding[] {
   return [{ kind: 'label', severity, column, message: `${percent(missing / rows)} of the rows have no ${column}` }];
 }
 
-/** Changes since the last training. Following them is what a retraining is for, unless they are too large to be true. */
-export function shiftFindings(features: readonly FeatureDrift[]): Finding[] {
-  return features.flatMap((feature): Finding[] => {
-    const { name, drifted, score, mean, referenceMean, referenceStandardDeviation: spread } = feature;
-    const moved =
-      mean !== undefined && referenceMean !== undefined && spread ? Math.abs(mean - referenceMean) / spread : 0;
-    if (moved > UNIT_CHANGE) {
-      const message = `the mean of '${name}' moved from ${referenceMean!.toPrecision(4)} to ${mean!.toPrecision(4)}, ${moved.toFixed(0)} standard deviations: has its unit changed?`;
-      return [{ kind: 'shifted', severity: 'critical', column: name, message }];
-    }
-    return drifted
-      ? [
-          {
-            kind: 'shifted',
-            severity: 'info',
-            column: name,
-            message: `'${name}' differs from the last training (score ${score.toFixed(3)})`,
-          },
-        ]
-      : [];
-  });
+/** A change since the last training. Following it is what a retraining is for, unless it is too large to be true. */
+export function shiftFindings({ name, drifted, score }: FeatureDrift, comparison: Comparison): Finding[] {
+  const { before, now, spread } = middles(comparison);
+  const moved = spread > 0 ? Math.abs(now - before) / spread : 0;
+  if (moved > UNIT_CHANGE) {
+    const message = `the median of '${name}' moved from ${before.toPrecision(4)} to ${now.toPrecision(4)}, ${moved.toFixed(0)} times its spread: has its unit changed?`;
+    return [{ kind: 'shifted', severity: 'critical', column: name, message }];
+  }
+  if (!drifted) return [];
+  const message = `'${name}' differs from the last training (score ${score.toFixed(3)})`;
+  return [{ kind: 'shifted', severity: 'info', column: name, message }];
+}
+
+/** Medians, and the spread around the first of them, none of which one value that is far out can move. */
+function middles({ profile, current, sampled }: Comparison): { before: number; now: number; spread: number } {
+  if (profile.type !== 'numeric' || current.type !== 'numeric') return { before: 0, now: 0, spread: 0 };
+  const reference = finiteSorted(profile.sample);
+  const window = finiteSorted(current.sample.subarray(0, sampled));
+  if (reference.length === 0 || window.length === 0) return { before: 0, now: 0, spread: 0 };
+  const at = (sorted: Float64Array, share: number): number => sorted[Math.floor(share * (sorted.length - 1))]!;
+  const range = at(reference, 0.75) - at(reference, 0.25);
+  const spread = range > 0 ? range / NORMAL_RANGE : profile.standardDeviation;
+  return { before: at(reference, 0.5), now: at(window, 0.5), spread };
 }

@@ -1,7 +1,7 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { type Log } from '../../common/log';
 import { type Finding, type FeatureDrift } from '../check/drift-report';
-import { featureDrift } from '../check/feature-drift';
+import { type Comparison, featureDrift } from '../check/feature-drift';
 import { type CheckedFeature, featureFindings, type QualityQuery } from '../check/quality';
 import { tableFindings } from '../check/table-findings';
 import { type ColumnNames } from '../config/columns';
@@ -90,8 +90,9 @@ export async function validateData(options: ValidateOptions): Promise<Validation
     findings.push(...(await tableFindings(query, schema, columns, 'true')));
     findings.push(...(await duplicateRows(query, columns, expectations)));
     findings.push(...(await labelFindings(query, schema, columns.label, expectations)));
-    const features = reference && scanned.rows > 0 ? compare(counted, scanned.priorities.length) : [];
-    findings.push(...shiftFindings(features));
+    const compared = reference && scanned.rows > 0 ? comparisons(counted, scanned.priorities.length) : [];
+    const features = featureDrift(compared, RULE);
+    findings.push(...features.flatMap((feature, index) => shiftFindings(feature, compared[index]!)));
     return {
       version: 1,
       model: schema.model,
@@ -119,9 +120,8 @@ function planOf({ feature, column, profile }: CheckedFeature): ColumnPlan {
 /** The rule of `check`, so that both say the same of the same change. */
 const RULE = { decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 } };
 
-function compare(counted: readonly CheckedFeature[], sampled: number): FeatureDrift[] {
-  const comparisons = counted.flatMap(({ feature, profile, current }) =>
+function comparisons(counted: readonly CheckedFeature[], sampled: number): Comparison[] {
+  return counted.flatMap(({ feature, profile, current }) =>
     profile && current ? [{ profile, current, sampled, role: 'feature' as const, importance: feature.importance }] : [],
   );
-  return featureDrift(comparisons, RULE);
 }
