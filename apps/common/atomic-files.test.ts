@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diskProblem, writeFilesAtomically } from './atomic-files';
@@ -27,11 +36,11 @@ test('a full disk leaves every file as it was', async () => {
   writeFileSync(join(directory, 'a'), 'before');
   // What is written beside the second file lands on a device that is always full.
   symlinkSync('/dev/full', join(directory, `b.${process.pid}.part`));
-  const { exitCode, problems } = await failureOf(() => writeFilesAtomically(files(['a', 'after'], ['b', 'x'], ['c', 'y'])));
+  const { exitCode, problems } = await failureOf(() =>
+    writeFilesAtomically(files(['a', 'after'], ['b', 'x'], ['c', 'y'])),
+  );
   expect(exitCode).toBe(2);
-  expect(problems).toEqual([
-    `cannot write ${join(directory, 'b')}: the disk is full: give the volume more room`,
-  ]);
+  expect(problems).toEqual([`cannot write ${join(directory, 'b')}: the disk is full: give the volume more room`]);
   expect(readdirSync(directory)).toEqual(['a']);
   expect(readFileSync(join(directory, 'a'), 'utf8')).toBe('before');
 });

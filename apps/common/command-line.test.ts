@@ -79,7 +79,10 @@ describe('a wrong call', () => {
     ['that is empty', ['--flour=']],
     ['of which the next option takes the place', ['--flour', '--dark']],
   ])('names a missing value %s', async (_, args) => {
-    expect(await problemsOf(...args)).toEqual([`--flour needs a value ${HINT}`, `--flour is missing: kind of flour ${HINT}`]);
+    expect(await problemsOf(...args)).toEqual([
+      `--flour needs a value ${HINT}`,
+      `--flour is missing: kind of flour ${HINT}`,
+    ]);
   });
 
   test('names an option that is given twice', async () => {
@@ -159,7 +162,12 @@ Ovens are hot.
 });
 
 test('options of a contract take a value unless they are named as flags', () => {
-  const spec = { app: 'drift-checker', command: 'x', summary: '', options: { data: 'URI', 'fail-on-no': 'code' } } as const;
+  const spec = {
+    app: 'drift-checker',
+    command: 'x',
+    summary: '',
+    options: { data: 'URI', 'fail-on-no': 'code' },
+  } as const;
   expect(contractOptions(spec, ['fail-on-no'])).toEqual({
     data: { help: 'URI', value: 'DATA' },
     'fail-on-no': { help: 'code' },

@@ -21,7 +21,10 @@ const RUN: ModelVersion = { version: '3', runId: 'r1', createdAt: new Date(0), t
 
 describe('the version of an alias', () => {
   test('is read, whatever the types of its numbers', async () => {
-    const mlflow = await client({ status: 200, body: { model_version: { ...VERSION, tags: [{ key: 'a', value: 'b' }] } } });
+    const mlflow = await client({
+      status: 200,
+      body: { model_version: { ...VERSION, tags: [{ key: 'a', value: 'b' }] } },
+    });
     expect(await mlflow.versionByAlias('a model', 'champion')).toEqual({
       version: '3',
       runId: 'r1',
@@ -113,9 +116,7 @@ describe('an artifact', () => {
     const mlflow = await client({ status: 500, body: 'database is locked' });
     expect(await failureOf(() => mlflow.artifact(RUN, 'a'))).toEqual({
       exitCode: 3,
-      problems: [
-        `the tracking server ${server.url}/ answered 500 for the artifact 'a' of run r1: database is locked`,
-      ],
+      problems: [`the tracking server ${server.url}/ answered 500 for the artifact 'a' of run r1: database is locked`],
     });
   });
 });
@@ -150,7 +151,8 @@ describe('a refusal', () => {
   test('by something else than a tracking server shows what came', async () => {
     expect(await refusal(200, '<!doctype html><title>Login</title>')).toEqual({
       exitCode: 3,
-      problem: "URL/ is not a tracking server: got '<!doctype html><title>Login</title>' for the version 'churn@champion'",
+      problem:
+        "URL/ is not a tracking server: got '<!doctype html><title>Login</title>' for the version 'churn@champion'",
     });
   });
 

@@ -20,6 +20,8 @@ export interface StoredObject {
  * Stores with an endpoint of their own are addressed by path: few have a host name for each bucket.
  */
 async function connect(): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
+  // Its advice to those who deploy Node is no log line of ours.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   // Loaded when it is needed: it takes longer to load than a check of local files to run.
   const sdk = await import('@aws-sdk/client-s3');
   const custom = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;

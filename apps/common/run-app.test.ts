@@ -54,7 +54,7 @@ test('a command prints its result', async () => {
 
 test.each([[[]], [['--help']], [['help']]])('%j shows the commands', async (args) => {
   expect(await runApp(APP, args)).toBe(0);
-  expect(printed).toContain("Usage: app COMMAND [options]\n\n  answer         does answer\n");
+  expect(printed).toContain('Usage: app COMMAND [options]\n\n  answer         does answer\n');
   expect(printed).toContain('A note.\n');
 });
 

@@ -43,7 +43,8 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
   // Every download and request listens; the warning is for signals that outlive their listeners.
   setMaxListeners(0, ended.signal);
   const end = (signal: NodeJS.Signals): void => ended.abort(new Error(`ended by ${signal}`));
-  process.once('SIGTERM', end).once('SIGINT', end);
+  // Not once: who sends a signal to a whole group of processes may well send it twice.
+  process.on('SIGTERM', end).on('SIGINT', end);
   let work: Promise<number> | undefined;
   const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   try {

@@ -22,7 +22,10 @@ const problemsOf = async (text: string): Promise<readonly string[]> => {
 };
 
 test('a valid file becomes its value, as YAML or JSON', () => {
-  expect(parseYaml('model: churn\nwindow: { rows: 5 }\n', 'x', SCHEMA)).toEqual({ model: 'churn', window: { rows: 5 } });
+  expect(parseYaml('model: churn\nwindow: { rows: 5 }\n', 'x', SCHEMA)).toEqual({
+    model: 'churn',
+    window: { rows: 5 },
+  });
   expect(parseYaml('{"model": "churn"}', 'x', SCHEMA)).toEqual({ model: 'churn' });
 });
 
@@ -71,7 +74,7 @@ test('a long value is cut', async () => {
 test('several problems are all reported, in one failure', async () => {
   expect(await problemsOf('modle: churn\nhours: soon\n')).toEqual([
     "check.yaml:1:1: 'model' is missing",
-    "check.yaml:2:8: 'hours': expected number, got \"soon\"",
+    'check.yaml:2:8: \'hours\': expected number, got "soon"',
     "check.yaml:1:1: 'modle' is not a key here; did you mean 'model'?",
   ]);
 });
@@ -79,14 +82,14 @@ test('several problems are all reported, in one failure', async () => {
 describe('of a value that may be of several kinds', () => {
   test('the kind that was meant is explained', async () => {
     expect(await problemsOf('model: churn\nlimit:\n  minimum: high\n  slakc: 1\n')).toEqual([
-      "check.yaml:3:12: 'limit.minimum': expected number, got \"high\"",
+      'check.yaml:3:12: \'limit.minimum\': expected number, got "high"',
       "check.yaml:4:3: 'limit.slakc' is not a key here; did you mean 'slack'?",
     ]);
   });
 
   test('any kind is named when none was', async () => {
     expect(await problemsOf('model: churn\nlimit: high\n')).toEqual([
-      "check.yaml:2:8: 'limit': expected number, got \"high\"",
+      'check.yaml:2:8: \'limit\': expected number, got "high"',
     ]);
   });
 });

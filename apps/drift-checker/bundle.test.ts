@@ -117,6 +117,12 @@ test('the image starts it as the manifests do', () => {
   expect(dockerfile).toContain(`USER ${CONTAINER_USER}:${CONTAINER_USER}`);
 });
 
+test('the image is built from the manifest of every workspace, without which npm ci fails', () => {
+  const dockerfile = readFileSync(join(__dirname, 'Dockerfile'), 'utf8');
+  for (const name of readdirSync(join(root, 'apps')))
+    expect(dockerfile).toContain(`COPY apps/${name}/package.json apps/${name}/`);
+});
+
 test('every command of the contract is one of the program, with every option', () => {
   for (const spec of Object.values(COMMANDS).filter((each) => each.app === 'drift-checker')) {
     const { status, stdout } = run(spec.command, '--help');

@@ -42,7 +42,7 @@ let s3: S3Client;
 function synthesize(): Rendered[] {
   const synthesized = new MlopsApp({ outdir: join(directory, 'manifests') });
   fraudDetection(synthesized, config!);
-  return synthesized.charts.flatMap((chart) => chart.toJson() as Rendered[]);
+  return synthesized.charts.flatMap((chart) => chart.toJson());
 }
 
 const serviceHost = (name: string): string => `${name}.${config!.namespace}.svc`;
@@ -74,8 +74,8 @@ beforeAll(async () => {
       `${mlflow}/health`,
     ),
   );
-  const gateway = `--web.listen-address=${HOST}:9091`;
-  servers.push(await Server.start('prometheus-pushgateway', [gateway], {}, `http://${HOST}:9091/-/ready`));
+  const gateway = [`--web.listen-address=${HOST}:9091`, `--persistence.file=${join(directory, 'pushed')}`];
+  servers.push(await Server.start('prometheus-pushgateway', gateway, {}, `http://${HOST}:9091/-/ready`));
   front = await KubernetesFront.start(answer, HOST);
   env = {
     ...{ AWS_ENDPOINT_URL: `http://${HOST}:${port}`, AWS_REGION: config!.region },
@@ -101,7 +101,7 @@ afterAll(async () => {
 /** The API server's part: the loop is not paused, and a name is taken once. */
 function answer({ method, path, body }: ApiRequest): Promise<ApiReply> {
   if (method === 'GET') return Promise.resolve(notFound('configmaps', path.split('/').at(-1)!));
-  const workflow = JSON.parse(body) as Rendered;
+  const workflow = JSON.parse(body);
   if (workflows.has(workflow.metadata.name))
     return Promise.resolve({ status: 409, body: { reason: 'AlreadyExists', message: 'already exists' } });
   workflows.set(workflow.metadata.name, workflow);

@@ -3,33 +3,22 @@ import {
   type DriftCheckFile,
   EXIT_CODES,
   MLFLOW_ALIASES,
-  PUSH_JOBS,
   REFERENCE_PROFILE_ARTIFACT,
-  STEP_ENVIRONMENT,
 } from 'cdk8s-mlops/contract';
 import { type Call, contractOptions } from '../../common/command-line';
 import { Failure } from '../../common/failure';
-import { KubernetesClient } from '../../common/kubernetes';
 import { MlflowClient, type ModelVersion } from '../../common/mlflow';
-import { writeTexts } from '../../common/object-store';
-import { pushMetrics } from '../../common/pushgateway';
 import { type Context, type RunnableCommand } from '../../common/run-app';
-import { joinUri } from '../../common/uri';
 import { readYamlFile } from '../../common/yaml-file';
-import { type DriftReport } from '../check/drift-report';
 import { runCheck } from '../check/run-check';
 import { lastFullHour, type WindowSelection } from '../check/window';
 import { checkConfigAgainstSchema } from '../config/check-config-against-schema';
 import { parseColumnNames } from '../config/columns';
-import { DRIFT_CHECK_CONFIG } from '../config/drift-check-config';
+import { DRIFT_CHECK_CONFIG, MAX_HOURS } from '../config/drift-check-config';
 import { readModelSchema } from '../config/model-schema-file';
 import { checkProfileModel, parseProfile, readProfile, type ReferenceProfile } from '../profile/reference-profile';
-import { driftEvents, driftMetrics } from '../report/drift-metrics';
-import { htmlReport } from '../report/html';
-import { serializeReport } from '../report/numbers';
 import { terminalReport } from '../report/terminal';
-import { outputDirectory, writeOutputs } from '../report/write-outputs';
-import { startTraining } from '../retrain/start-training';
+import { publish } from './publish';
 
 /** What a call without a configuration file is judged by: the defaults of `DriftAlerting`. */
 const DEFAULTS = {
@@ -118,12 +107,12 @@ async function readSettings(call: Call): Promise<Settings> {
     columns,
     window: {
       ...base.window,
-      hours: call.number('hours', { min: 1, integer: true }) ?? base.window.hours,
+      hours: call.number('hours', { min: 1, max: MAX_HOURS, integer: true }) ?? base.window.hours,
       minRows: call.number('min-rows', { min: 1, integer: true }) ?? base.window.minRows,
     },
     decision: {
       ...base.decision,
-      featureThreshold: call.number('threshold', { min: 0 }) ?? base.decision.featureThreshold,
+      featureThreshold: call.number('threshold', { min: 0.0001 }) ?? base.decision.featureThreshold,
     },
   };
 }
@@ -145,7 +134,10 @@ async function readReference(settings: Settings, registry: MlflowClient | undefi
   if (!registry || !settings.reference)
     throw Failure.configuration("'check' needs --profile where no configuration names a registry");
   const { alias } = settings.reference;
-  const champion = await registry.versionByAlias(model, alias);
+  const wanted = call.text('model-version');
+  const champion =
+    wanted === undefined ? await registry.versionByAlias(model, alias) : await registry.version(model, wanted);
+  if (!champion && wanted !== undefined) throw Failure.configuration(`model '${model}' has no version ${wanted}`);
   if (!champion) {
     throw Failure.configuration(
       `model '${model}' has no version with the alias '${alias}': without a ${MLFLOW_ALIASES.champion} there is no reference; register one, or name a profile with --profile`,
@@ -197,58 +189,25 @@ function readSelection(call: Call, { window }: Settings): WindowSelection {
     const bad = partitions.filter((_, index) => !pairs[index]);
     if (bad.length > 0)
       throw Failure.configuration(...bad.map((text) => `--partition must be KEY=VALUE, got '${text}'`));
+    const keys = pairs.map((pair) => pair![1]!);
+    const again = [...new Set(keys.filter((key, index) => keys.indexOf(key) < index))];
+    if (again.length > 0)
+      throw Failure.configuration(
+        ...again.map((key) => `--partition gives '${key}' more than once: judge one at a time`),
+      );
     return { by: 'partition', partitions: Object.fromEntries(pairs.map((pair) => [pair![1]!, pair![2]!])) };
   }
   const text = call.text('until');
-  const until = text === undefined ? lastFullHour(new Date()) : new Date(text);
-  if (Number.isNaN(until.getTime()))
+  const until = text === undefined ? lastFullHour(new Date()) : parseTime(text);
+  if (until === undefined)
     throw Failure.configuration(`--until must be a time like 2026-11-20T00:00:00Z, got '${text}'`);
   return { by: 'time', until, hours: window.hours, extendDays: window.extendDays };
 }
 
-/** Everything that leaves the process, the answers for the engine first: whoever reads them must not miss a retraining. */
-async function publish(context: Context, settings: Settings, report: DriftReport): Promise<void> {
-  const { call, env, log, signal } = context;
-  const checkedAt = new Date();
-  const dryRun = call.flag('dry-run');
-  const json = serializeReport(report);
-  const page = htmlReport(report);
-  const outputs = {
-    driftDetected: report.verdict === 'inconclusive' ? 'inconclusive' : String(report.verdict === 'drift'),
-    retrainNeeded: String(report.retraining.needed),
-    driftScore: String(Number(report.dataDriftScore.toPrecision(12))),
-    severity: report.severity,
-    report: json,
-    page,
-  };
-  const metrics = await driftMetrics(report);
-  await writeOutputs(outputDirectory(env), { ...outputs, metrics });
-  if (settings.reports !== undefined) {
-    const folder = joinUri(settings.reports, `${report.model}/${reportFolder(report)}`);
-    await writeTexts(folder, { 'report.json': json, 'report.html': page });
-    log.info({ folder }, 'report kept');
-  }
-  if (dryRun) return;
-  const gateway = settings.pushgateway ?? env[STEP_ENVIRONMENT.pushgatewayUrl];
-  const group = { namespace: report.namespace, model: report.model };
-  // The findings are pushed before the training is asked for: they must be seen even if that fails.
-  if (gateway) await pushMetrics(gateway, 'PUT', { ...group, job: PUSH_JOBS.driftChecker }, metrics, signal);
-  const retrainedAt = (await retrain(context, settings, report)) ? checkedAt : undefined;
-  const judgedAt = report.verdict === 'inconclusive' ? undefined : checkedAt;
-  const events = await driftEvents(report, { judgedAt, retrainedAt });
-  if (gateway && (judgedAt ?? retrainedAt))
-    await pushMetrics(gateway, 'POST', { ...group, job: PUSH_JOBS.driftCheckerEvents }, events, signal);
-}
-
-/** @returns whether a training was asked for */
-async function retrain({ env, log, signal }: Context, settings: Settings, report: DriftReport): Promise<boolean> {
-  if (!report.retraining.needed || !settings.retrain) return false;
-  const { outcome, run: name } = await startTraining(new KubernetesClient({ env, signal }), settings.retrain, report);
-  log.info({ outcome, run: name }, 'retraining');
-  return outcome !== 'paused';
-}
-
-/** One folder a window, in the order of time. */
-function reportFolder({ window }: DriftReport): string {
-  return (window.until ?? window.selection).replaceAll(/[^A-Za-z0-9=_.-]+/g, '-');
+/** ISO 8601; a time without zone is in UTC, wherever the program runs. */
+function parseTime(text: string): Date | undefined {
+  const [, day, time = 'T00:00', zone = 'Z'] =
+    /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/.exec(text) ?? [];
+  const date = new Date(`${day}${time}${zone}`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

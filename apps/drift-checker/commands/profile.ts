@@ -1,5 +1,6 @@
 import { COMMANDS, EXIT_CODES } from 'cdk8s-mlops/contract';
 import { contractOptions } from '../../common/command-line';
+import { Failure } from '../../common/failure';
 import { writeText } from '../../common/object-store';
 import { type RunnableCommand } from '../../common/run-app';
 import { parseColumnNames } from '../config/columns';
@@ -34,6 +35,11 @@ export const profileCommand: RunnableCommand = {
   async run({ call, log, signal, print }) {
     const output = call.text('output')!;
     const edgesFrom = call.text('edges-from');
+    if (edgesFrom !== undefined && call.text('bins') !== undefined) {
+      throw Failure.configuration(
+        '--bins and --edges-from exclude each other: the bins are those of the named profile',
+      );
+    }
     const schema = await readModelSchema(call.text('schema')!);
     const profile = await makeProfile({
       schema,
@@ -47,6 +53,7 @@ export const profileCommand: RunnableCommand = {
       log,
       signal,
     });
+    signal.throwIfAborted();
     await writeText(output, serializeProfile(profile));
     print(`${output}: ${profile.rows} rows, ${profile.features.length} features, ${profile.data.digest}`);
     return EXIT_CODES.judged;

@@ -7,7 +7,7 @@ import { parseColumnNames } from '../config/columns';
 import { readModelSchema } from '../config/model-schema-file';
 import { checkProfileModel, parseProfile, readProfile } from '../profile/reference-profile';
 import { serializeReport } from '../report/numbers';
-import { findingLines } from '../report/terminal';
+import { findingLines, printable } from '../report/terminal';
 import { outputDirectory, writeOutputs } from '../report/write-outputs';
 import {
   DEFAULT_EXPECTATIONS,
@@ -63,6 +63,7 @@ export const validateCommand: RunnableCommand = {
       log,
       signal,
     });
+    signal.throwIfAborted();
     const json = serializeReport(report);
     await writeOutputs(outputDirectory(env), { passed: String(report.passed), report: json });
     const folder = call.text('report');
@@ -109,7 +110,6 @@ async function readReference(
 }
 
 function terminalValidation({ model, passed, rows, findings }: ValidationReport): string {
-  return [`${model}: training data ${passed ? 'passed' : 'failed'}, ${rows} rows`, ...findingLines(findings), ''].join(
-    '\n',
-  );
+  const title = `${model}: training data ${passed ? 'passed' : 'failed'}, ${rows} rows`;
+  return printable([title, ...findingLines(findings), ''].join('\n'));
 }

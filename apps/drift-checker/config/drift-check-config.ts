@@ -11,7 +11,11 @@ const text = z.string().min(1);
 const count = z.int().positive();
 const share = z.number().min(0).lt(1);
 const column = text.optional();
+const address = z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' });
 const c = PREDICTION_LOG_COLUMNS;
+
+/** Longest window: ten years. */
+export const MAX_HOURS = 87_600;
 
 /** The configuration file of `check`; its JSON Schema is published in docs/reference. */
 export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
@@ -33,8 +37,15 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
       [c.labelTimestamp]: column,
     })
     .optional(),
-  reference: z.strictObject({ registry: z.url({ protocol: /^https?$/ }), alias: text }),
-  window: z.strictObject({ hours: count, minRows: count, extendDays: z.int().nonnegative() }),
+  reference: z.strictObject({ registry: address, alias: text }),
+  window: z.strictObject({
+    hours: count.max(MAX_HOURS),
+    minRows: count,
+    extendDays: z
+      .int()
+      .nonnegative()
+      .max(MAX_HOURS / 24),
+  }),
   decision: z.strictObject({
     featureThreshold: z.number().positive(),
     driftedShare: share,
@@ -57,5 +68,5 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
     .strictObject({ engine: z.enum(['argo', 'cronjob']), name: text, loop: text, minPredictions: count })
     .optional(),
   reports: text.optional(),
-  pushgateway: z.url({ protocol: /^https?$/ }),
+  pushgateway: address,
 });

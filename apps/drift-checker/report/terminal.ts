@@ -60,7 +60,12 @@ export function terminalReport(report: DriftReport): string {
     `retraining: ${report.retraining.needed ? 'needed' : 'not needed'}, ${report.retraining.reason}`,
     '',
   );
-  return sections.join('\n');
+  return printable(sections.join('\n'));
+}
+
+/** Names and values come from data: none of them may drive the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }
 
 function performanceLines({ performance, estimatedPerformance }: DriftReport): string[] {

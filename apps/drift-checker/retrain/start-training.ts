@@ -18,6 +18,9 @@ export interface TrainingStart {
   readonly run?: string;
 }
 
+/** The two calls that a start takes. */
+type KubernetesApi = Pick<KubernetesClient, 'get' | 'create'>;
+
 /** Longest name of a Workflow or Job that still is a label of its pods. */
 const MAX_NAME = 63;
 
@@ -37,7 +40,7 @@ export function runName(training: string, report: DriftReport): string {
  * decided by its first step, whoever started it.
  */
 export async function startTraining(
-  client: KubernetesClient,
+  client: KubernetesApi,
   retrain: NonNullable<DriftCheckFile['retrain']>,
   report: DriftReport,
 ): Promise<TrainingStart> {
@@ -55,7 +58,7 @@ export async function startTraining(
 }
 
 function createWorkflow(
-  client: KubernetesClient,
+  client: KubernetesApi,
   template: string,
   name: string,
   { model, namespace }: DriftReport,
@@ -93,7 +96,7 @@ interface Container {
 
 /** A Job of the CronJob's template, as `kubectl create job --from` makes it, with the reason in every container. */
 async function createJob(
-  client: KubernetesClient,
+  client: KubernetesApi,
   cronJob: string,
   name: string,
   { namespace }: DriftReport,

@@ -1,0 +1,20 @@
+/** Values by metric name. What is not there was not measured. */
+export type MetricValues = Readonly<Record<string, number>>;
+
+/**
+ * MLflow stores an infinity as the largest double: its stand-in must not pass as a large value.
+ *
+ * @see https://github.com/mlflow/mlflow/pull/22826
+ */
+const STAND_IN = 1.79e308;
+
+/** Whether a value can be judged; anything else fails its check. */
+export function isMeasured(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value) && Math.abs(value) < STAND_IN;
+}
+
+/** Why a value cannot be judged. */
+export function unmeasuredReason(metric: string, value: number | undefined, whose: 'candidate' | 'baseline'): string {
+  if (value === undefined) return `the ${whose} has no metric '${metric}'`;
+  return `the ${whose}'s '${metric}' is ${Number.isNaN(value) ? 'NaN' : 'infinite'}, which is no measurement`;
+}

@@ -1,0 +1,189 @@
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFilesAtomically } from '../../common/atomic-files';
+import { Failure, messageOf } from '../../common/failure';
+import { type MetricValues } from '../gates/metric-values';
+import { LOCK_SECONDS, type LockAnswer, type NewVersion, type RegisteredVersion, type Registry } from './registry';
+
+interface ModelFile {
+  readonly versions: readonly StoredVersion[];
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+interface StoredVersion {
+  readonly version: string;
+  readonly runId: string;
+  readonly source: string;
+  readonly createdAt: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+interface RunFile {
+  readonly name: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly metrics: Readonly<Record<string, number | string>>;
+}
+
+const EMPTY: ModelFile = { versions: [], aliases: {} };
+
+/** A registry in a directory: for trials, continuous integration and machines without a server. */
+export class FileRegistry implements Registry {
+  constructor(private readonly directory: string) {}
+
+  public get address(): string {
+    return `file://${this.directory}`;
+  }
+
+  public async version(model: string, version: string): Promise<RegisteredVersion | undefined> {
+    return (await this.versions(model)).find((each) => each.version === version);
+  }
+
+  public async versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined> {
+    const { aliases } = await this.read(model);
+    const version = Object.hasOwn(aliases, alias) ? aliases[alias] : undefined;
+    return version === undefined ? undefined : this.version(model, version);
+  }
+
+  public async versions(model: string): Promise<RegisteredVersion[]> {
+    const { versions } = await this.read(model);
+    return versions.map((each) => ({ ...each, createdAt: new Date(each.createdAt), ready: true })).reverse();
+  }
+
+  public async metrics(runId: string): Promise<MetricValues> {
+    const { metrics } = await this.readRun(runId);
+    return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)]));
+  }
+
+  public async createVersion(model: string, version: NewVersion): Promise<RegisteredVersion> {
+    const { versions, aliases } = await this.read(model);
+    const number = String(versions.length + 1);
+    const created: StoredVersion = { version: number, ...version, createdAt: new Date().toISOString() };
+    await this.write(model, { versions: [...versions, created], aliases });
+    return { ...created, createdAt: new Date(created.createdAt), ready: true };
+  }
+
+  public async setVersionTag(model: string, version: string, key: string, value: string): Promise<void> {
+    const { versions, aliases } = await this.read(model);
+    if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
+    const changed = versions.map((each) =>
+      each.version === version ? { ...each, tags: { ...each.tags, [key]: value } } : each,
+    );
+    await this.write(model, { versions: changed, aliases });
+  }
+
+  public async setAlias(model: string, alias: string, version: string): Promise<void> {
+    const { versions, aliases } = await this.read(model);
+    if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
+    await this.write(model, { versions, aliases: { ...aliases, [alias]: version } });
+  }
+
+  public async deleteAlias(model: string, alias: string): Promise<void> {
+    const { versions, aliases } = await this.read(model);
+    const { [alias]: _, ...rest } = aliases;
+    await this.write(model, { versions, aliases: rest });
+  }
+
+  public async run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string> {
+    const runId = `${model}.${name}`;
+    const path = this.path('runs', runId, 'run.json');
+    const existing = await readJson<RunFile>(path);
+    const run: RunFile = existing ?? { name, tags, metrics: {} };
+    await writeFilesAtomically(new Map([[path, json({ ...run, tags: { ...run.tags, ...tags } })]]));
+    return runId;
+  }
+
+  public async logMetrics(runId: string, metrics: MetricValues): Promise<void> {
+    const run = await this.readRun(runId);
+    // JSON has no NaN and no infinities: as text they stay what they are.
+    const stored = Object.entries(metrics).map(([name, value]) => [
+      name,
+      Number.isFinite(value) ? value : String(value),
+    ]);
+    const merged = { ...run.metrics, ...(Object.fromEntries(stored) as RunFile['metrics']) };
+    await writeFilesAtomically(new Map([[this.path('runs', runId, 'run.json'), json({ ...run, metrics: merged })]]));
+  }
+
+  public async artifact(runId: string, path: string): Promise<string | undefined> {
+    return readIfThere(this.path('runs', runId, 'artifacts', path));
+  }
+
+  public async putArtifact(runId: string, path: string, content: string): Promise<void> {
+    await writeFilesAtomically(new Map([[this.path('runs', runId, 'artifacts', path), content]]));
+  }
+
+  public async artifacts(runId: string, folder: string): Promise<string[]> {
+    const names = await readdir(this.path('runs', runId, 'artifacts', folder)).catch(() => []);
+    return names
+      .filter((name) => !name.endsWith('.part'))
+      .sort()
+      .map((name) => `${folder}/${name}`);
+  }
+
+  /** The file system creates a file once, whoever asks at the same time. */
+  public async lock(model: string, owner: string): Promise<LockAnswer> {
+    const path = this.path('models', `${model}.lock`);
+    await mkdir(this.path('models'), { recursive: true });
+    for (;;) {
+      try {
+        const file = await open(path, 'wx');
+        await file.writeFile(owner);
+        await file.close();
+        return { taken: true };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+          throw Failure.configuration(`cannot lock ${path}: ${messageOf(error)}`);
+      }
+      const [holder, found] = await Promise.all([readIfThere(path), stat(path).catch(() => undefined)]);
+      if (holder === undefined || !found) continue;
+      if (holder === owner) return { taken: true };
+      if (Date.now() - found.mtimeMs < LOCK_SECONDS * 1000) return { taken: false, owner: holder, since: found.mtime };
+      await rm(path, { force: true });
+    }
+  }
+
+  public async unlock(model: string, owner: string): Promise<void> {
+    const path = this.path('models', `${model}.lock`);
+    if ((await readIfThere(path)) === owner) await rm(path, { force: true });
+  }
+
+  private path(...parts: string[]): string {
+    return join(this.directory, ...parts);
+  }
+
+  private async read(model: string): Promise<ModelFile> {
+    return (await readJson<ModelFile>(this.path('models', `${model}.json`))) ?? EMPTY;
+  }
+
+  private async readRun(runId: string): Promise<RunFile> {
+    const run = await readJson<RunFile>(this.path('runs', runId, 'run.json'));
+    if (!run) throw Failure.configuration(`${this.address} has no run '${runId}'`);
+    return run;
+  }
+
+  private write(model: string, file: ModelFile): Promise<void> {
+    return writeFilesAtomically(new Map([[this.path('models', `${model}.json`), json(file)]]));
+  }
+
+  private unknown(model: string, version: string): Failure {
+    return Failure.configuration(`model '${model}' has no version ${version} in ${this.address}`);
+  }
+}
+
+const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw Failure.configuration(`cannot read ${path}: ${messageOf(error)}`);
+  });
+}
+
+async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw Failure.configuration(`${path} is not JSON: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,69 @@
+import { type MetricValues } from '../gates/metric-values';
+
+/** A version of a registered model. */
+export interface RegisteredVersion {
+  /** A number, as text: registries count from 1. */
+  readonly version: string;
+  /** Run that it came from; its artifacts are the version's. */
+  readonly runId?: string;
+  /** Address that it was registered with. */
+  readonly source?: string;
+  readonly createdAt: Date;
+  /** A version that is still being written can be neither judged nor promoted. */
+  readonly ready: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** What a new version is made of. */
+export interface NewVersion {
+  readonly source: string;
+  readonly runId: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/**
+ * Where versions, their metrics and the decisions about them are kept. Every write is named and may be repeated: doing it twice is
+ * doing it once, which is what makes a killed command resumable.
+ */
+export interface Registry {
+  /** How people call it. */
+  readonly address: string;
+
+  /** A version by its number; `undefined` when there is none. */
+  version(model: string, version: string): Promise<RegisteredVersion | undefined>;
+  /** The version that an alias names; `undefined` when there is no such alias, or no such model. */
+  versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined>;
+  /** All versions, the newest first. */
+  versions(model: string): Promise<RegisteredVersion[]>;
+  /** Metrics of a run. */
+  metrics(runId: string): Promise<MetricValues>;
+
+  /** Registers the model if it is new, and a version of it. */
+  createVersion(model: string, version: NewVersion): Promise<RegisteredVersion>;
+  setVersionTag(model: string, version: string, key: string, value: string): Promise<void>;
+  /** Points an alias to a version, whatever it named before. */
+  setAlias(model: string, alias: string, version: string): Promise<void>;
+  deleteAlias(model: string, alias: string): Promise<void>;
+
+  /** Starts a run under a name, with what it was made from; a run of that name is taken instead. */
+  run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string>;
+  logMetrics(runId: string, metrics: MetricValues): Promise<void>;
+  artifact(runId: string, path: string): Promise<string | undefined>;
+  putArtifact(runId: string, path: string, content: string): Promise<void>;
+  /** Names of the artifacts in a folder, in their order. */
+  artifacts(runId: string, folder: string): Promise<string[]>;
+
+  /**
+   * Takes the right to change a model's aliases, or says who has it. The same `owner` may take it again, so that a killed command
+   * can be run again.
+   */
+  lock(model: string, owner: string): Promise<LockAnswer>;
+  unlock(model: string, owner: string): Promise<void>;
+}
+
+/** Whether a lock was taken. */
+export type LockAnswer =
+  { readonly taken: true } | { readonly taken: false; readonly owner: string; readonly since: Date };
+
+/** How long a lock holds whose owner never came back: longer than any promotion takes. */
+export const LOCK_SECONDS = 300;
