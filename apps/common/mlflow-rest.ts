@@ -1,0 +1,103 @@
+import { Failure } from './failure';
+import { ask, type HttpAnswer, type HttpRequest, type Patience } from './http';
+
+/** How the tracking server is reached; names of the variables are MLflow's own. */
+export interface MlflowOptions {
+  readonly trackingUri: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly patience?: Patience;
+  readonly signal?: AbortSignal;
+}
+
+const API = '/api/2.0/mlflow';
+const HOST_CHECK = /Invalid Host header/i;
+
+/**
+ * Requests to MLflow's REST API, with what its answers mean.
+ *
+ * @see https://mlflow.org/docs/latest/api_reference/rest-api.html
+ */
+export class MlflowRest {
+  constructor(private readonly options: MlflowOptions) {}
+
+  /** The server's address, without a slash at its end. */
+  public get address(): string {
+    return this.options.trackingUri.replace(/\/+$/, '');
+  }
+
+  /** A GET of the API. */
+  public read(endpoint: string, query: Readonly<Record<string, string>>): Promise<HttpAnswer> {
+    return this.send(`${API}/${endpoint}?${new URLSearchParams(query).toString()}`, {});
+  }
+
+  /** A request with a JSON body. */
+  public write(method: 'POST' | 'PATCH' | 'DELETE', endpoint: string, body: object): Promise<HttpAnswer> {
+    const headers = { 'content-type': 'application/json' };
+    return this.send(`${API}/${endpoint}`, { method, headers, body: JSON.stringify(body) });
+  }
+
+  /** Any other request, by its path. */
+  public send(path: string, request: HttpRequest): Promise<HttpAnswer> {
+    const headers = { ...this.authorization(), ...request.headers };
+    return ask(`${this.address}${path}`, { ...request, headers, signal: this.options.signal }, this.options.patience);
+  }
+
+  /**
+   * The answer's JSON.
+   *
+   * @throws Failure that says what was refused, or that this is no tracking server
+   */
+  public json<T extends object>(answer: HttpAnswer, what: string): T {
+    const { text } = this.checked(answer, what);
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value as T;
+    } catch {
+      // The answer is some page.
+    }
+    throw this.stranger(answer, what);
+  }
+
+  /** What is thrown at an answer that MLflow would not give. */
+  public stranger({ text }: HttpAnswer, what: string): Failure {
+    return Failure.unreachable(
+      `${this.options.trackingUri} is not a tracking server: got '${text.slice(0, 80)}' for ${what}`,
+    );
+  }
+
+  /** As MLflow's own clients: a token wins over a user and password. */
+  private authorization(): Record<string, string> {
+    const {
+      MLFLOW_TRACKING_TOKEN: token,
+      MLFLOW_TRACKING_USERNAME: user,
+      MLFLOW_TRACKING_PASSWORD: password,
+    } = this.options.env;
+    if (token) return { authorization: `Bearer ${token}` };
+    if (user) return { authorization: `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}` };
+    return {};
+  }
+
+  /** @throws Failure unless the answer is a success */
+  public checked(answer: HttpAnswer, what: string): HttpAnswer {
+    const { status, text } = answer;
+    if (status === 200) return answer;
+    const at = `the tracking server ${this.options.trackingUri}`;
+    if (status === 403 && HOST_CHECK.test(text)) {
+      throw Failure.configuration(
+        `${at} refuses its own name (Invalid Host header): add the name, with port, to its --allowed-hosts`,
+      );
+    }
+    if (status === 401 || status === 403) {
+      throw Failure.configuration(
+        `${at} refuses to tell ${what} (${status}): check MLFLOW_TRACKING_TOKEN and its permissions`,
+      );
+    }
+    const message = `${at} answered ${status} for ${what}: ${text.slice(0, 200)}`;
+    throw status >= 500 || status === 429 ? Failure.unreachable(message) : Failure.configuration(message);
+  }
+}
+
+/** Not any 404: one of another server, or of another path, says nothing of models. */
+export function doesNotExist({ status, text }: HttpAnswer): boolean {
+  return status === 404 && text.includes('RESOURCE_DOES_NOT_EXIST');
+}
