@@ -19,6 +19,12 @@ test('a request arrives as it is meant, and its answer is returned', async () =>
   expect(server.received).toMatchObject([{ method: 'PUT', path: '/a?b=c', body: 'ÿ', headers: { 'x-a': 'b' } }]);
 });
 
+test.each(['POST', 'PUT', 'PATCH', 'DELETE'] as const)('the body of a %s arrives with its length', async (method) => {
+  await answers({ status: 200 });
+  await ask(server.url, { method, body: '{"name":"ü"}' });
+  expect(server.received).toMatchObject([{ method, body: '{"name":"ü"}', headers: { 'content-length': '13' } }]);
+});
+
 test.each([[408], [425], [429], [500], [502], [503], [504]])('%d is asked again', async (status) => {
   await answers({ status }, { status: 200, body: 'done' });
   expect(await ask(server.url, {}, SHORT)).toEqual({ status: 200, text: 'done' });

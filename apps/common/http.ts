@@ -76,7 +76,8 @@ function once(
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
     const options = {
       method,
-      headers: { ...headers },
+      // Node announces no length for the body of a DELETE, and servers then take it for the next request.
+      headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
       ca,
       signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
     };

@@ -46,7 +46,7 @@ export class FileRegistry implements Registry {
 
   public async versions(model: string): Promise<RegisteredVersion[]> {
     const { versions } = await this.read(model);
-    return versions.map((each) => ({ ...each, createdAt: new Date(each.createdAt), ready: true })).reverse();
+    return versions.map(toVersion).reverse();
   }
 
   public async metrics(runId: string): Promise<MetricValues> {
@@ -56,10 +56,13 @@ export class FileRegistry implements Registry {
 
   public async createVersion(model: string, version: NewVersion): Promise<RegisteredVersion> {
     const { versions, aliases } = await this.read(model);
+    // A command that was killed after this write must not make a second version of the same run.
+    const known = versions.find(({ runId, source }) => runId === version.runId && source === version.source);
+    if (known) return toVersion(known);
     const number = String(versions.length + 1);
     const created: StoredVersion = { version: number, ...version, createdAt: new Date().toISOString() };
     await this.write(model, { versions: [...versions, created], aliases });
-    return { ...created, createdAt: new Date(created.createdAt), ready: true };
+    return toVersion(created);
   }
 
   public async setVersionTag(model: string, version: string, key: string, value: string): Promise<void> {
@@ -136,7 +139,8 @@ export class FileRegistry implements Registry {
       const [holder, found] = await Promise.all([readIfThere(path), stat(path).catch(() => undefined)]);
       if (holder === undefined || !found) continue;
       if (holder === owner) return { taken: true };
-      if (Date.now() - found.mtimeMs < LOCK_SECONDS * 1000) return { taken: false, owner: holder, since: found.mtime };
+      if (Date.now() - found.mtimeMs < LOCK_SECONDS * 1000)
+        return { taken: false, owner: holder, since: new Date(found.mtimeMs) };
       await rm(path, { force: true });
     }
   }
@@ -168,6 +172,12 @@ export class FileRegistry implements Registry {
     return Failure.configuration(`model '${model}' has no version ${version} in ${this.address}`);
   }
 }
+
+const toVersion = (stored: StoredVersion): RegisteredVersion => ({
+  ...stored,
+  createdAt: new Date(stored.createdAt),
+  ready: true,
+});
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
