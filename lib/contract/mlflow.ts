@@ -11,6 +11,10 @@ export const MLFLOW_TAGS = {
   artifactSha256: 'artifact.sha256',
   /** The object-store address that a serving runtime can read; MLflow's proxied `mlflow-artifacts:` is not one. */
   artifactUri: 'artifact.uri',
+  /** The version that was champion before this one became it. */
+  previousChampion: 'previous_champion',
+  /** Why a version was taken back. */
+  rolledBack: 'rolled_back',
 } as const;
 
 /**
