@@ -56,7 +56,7 @@ function simulate(): OwnTally[] {
       tally.windows++;
       tally.features += drifted;
       if (drifted > 0) tally.any++;
-      if (modelDrift(features).driftedShare > RULE.decision.driftedShare) tally.model++;
+      if (modelDrift(features, []).driftedShare > RULE.decision.driftedShare) tally.model++;
       if (features.some(({ adjustedPValue }) => adjustedPValue < RULE.decision.significance)) tally.significant++;
     });
     if ((repeat + 1) % 20 === 0) process.stderr.write(`${repeat + 1} of ${REPEATS} references ...\n`);

@@ -3,7 +3,7 @@ import { repeat, testRandom, type TestColumns, type TestValue } from '../data/te
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { serializeReport } from '../report/numbers';
 import { type DriftReport, type FeatureDrift } from './drift-report';
-import { check, findings, type TestCheck, testFile, testProfile, testSchema } from './test-check';
+import { check, findings, type TestCheck, testFile, testProfile, testSchema, testRetrain } from './test-check';
 
 const { normal, uniform, below } = testRandom(21);
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -291,6 +291,46 @@ describe('broken data is a finding and never drift', () => {
   });
 });
 
+describe('a source that loses columns does not look like drift', () => {
+  const shifted = (): TestColumns => data(600, { c: () => 1000 + normal() });
+  const lost = (): TestColumns => ({ ...shifted(), a: repeat(600, () => null), b: repeat(600, () => null) });
+  const types = { a: 'DOUBLE', b: 'DOUBLE' };
+
+  test.each<[string, () => TestColumns]>([
+    ['have no value', lost],
+    ['are not there', () => without(without(shifted(), 'a'), 'b')],
+  ])('when columns %s', async (_, columns) => {
+    const current = columns();
+    const report = await judge(current, { types: 'a' in current ? types : undefined });
+    expect(report).toMatchObject({
+      verdict: 'no-drift',
+      countedFeatures: 4,
+      driftedFeatures: ['c'],
+    });
+    expect(report.driftedShare).toBe(0.25);
+  });
+
+  test('and a training waits for required columns to be mended', async () => {
+    const schema = testSchema({ a: {}, b: {}, c: { required: true } });
+    const reference = await testProfile(schema, {
+      a: repeat(5000, normal),
+      b: repeat(5000, normal),
+      c: repeat(5000, normal),
+    });
+    const current = {
+      a: repeat(600, () => 9 + normal()),
+      b: repeat(600, () => 9 + normal()),
+      c: repeat(600, () => null),
+    };
+    const report = await check({ schema, profile: reference, current, types: { c: 'DOUBLE' }, config: testRetrain(1) });
+    expect(report.verdict).toBe('drift');
+    expect(report.retraining).toEqual({
+      needed: false,
+      reason: 'c must be mended first: a training on broken data would learn the defect',
+    });
+  });
+});
+
 describe('predictions', () => {
   const schema = testSchema({ a: {} });
   const answers = (rows: number, share: number): TestColumns => ({
@@ -327,6 +367,24 @@ describe('predictions', () => {
       ['prediction_score', false],
       ['prediction', false],
     ]);
+  });
+
+  test('that are no classes of the model are an outage, and have no accuracy', async () => {
+    const reference = await testProfile(
+      schema,
+      { a: repeat(5000, normal) },
+      { ...answers(5000, 0.2), label: repeat(5000, () => 'no') },
+    );
+    const capitals = { ...answers(2000, 0.2), prediction: repeat(2000, () => 'YES'), label: repeat(2000, () => 'yes') };
+    const report = await check({ schema, profile: reference, current: capitals });
+    expect(findings(report, 'unseen-category')).toEqual([
+      {
+        severity: 'critical',
+        column: 'prediction',
+        message: '2000 of 2000 rows have a prediction that is none of the classes no, yes',
+      },
+    ]);
+    expect(report.performance).toMatchObject({ verdict: 'inconclusive', labels: 0, metrics: [] });
   });
 
   test('of a regression are numbers', async () => {

@@ -29,6 +29,8 @@ const decision = (evidence: Partial<Evidence>): Decision =>
     ...{
       rows: 500,
       minRows: 500,
+      absent: [],
+      leftOut: [],
       features: features(1, 0),
       predictions: [],
       quality: [],

@@ -1,4 +1,4 @@
-import { type DriftCheckFile } from 'cdk8s-mlops/contract';
+import { type DriftCheckFile, type FeatureSchema } from 'cdk8s-mlops/contract';
 import { isError } from '../performance/metrics';
 import {
   type DriftVerdict,
@@ -14,6 +14,10 @@ export interface Evidence {
   readonly minRows: number;
   readonly features: readonly FeatureDrift[];
   readonly predictions: readonly FeatureDrift[];
+  /** Features that the window has no column of. */
+  readonly absent: readonly Pick<FeatureSchema, 'importance'>[];
+  /** What the window has instead of the model's rows, for people. */
+  readonly leftOut: readonly string[];
   readonly quality: readonly Finding[];
   readonly performance?: PerformanceReport;
   readonly decision: DriftCheckFile['decision'];
@@ -32,10 +36,18 @@ export interface Decision {
   readonly countedFeatures: number;
 }
 
-/** Share of the features that drifted, and their weighted score. Features without importance are reported, never counted. */
-export function modelDrift(features: readonly FeatureDrift[]): Omit<Decision, 'verdict' | 'severity' | 'reasons'> {
+/**
+ * Share of the features that drifted, and their weighted score. Features without importance are reported, never counted; broken and
+ * absent ones are counted, and never as drifted: a source that loses columns must not look like drift.
+ */
+export function modelDrift(
+  features: readonly FeatureDrift[],
+  absent: readonly Pick<FeatureSchema, 'importance'>[],
+): Omit<Decision, 'verdict' | 'severity' | 'reasons'> {
   const counted = features.filter(({ importance }) => importance > 0);
-  const weight = counted.reduce((sum, { importance }) => sum + importance, 0);
+  const lost = absent.filter(({ importance }) => importance > 0);
+  const weight = [...counted, ...lost].reduce((sum, { importance }) => sum + importance, 0);
+  const all = counted.length + lost.length;
   const drifted = counted.filter((feature) => feature.drifted);
   return {
     // A column that is broken has a quality finding; its distance would drown what drifted.
@@ -44,16 +56,16 @@ export function modelDrift(features: readonly FeatureDrift[]): Omit<Decision, 'v
         ? counted.reduce((sum, { importance, score, excluded }) => sum + (excluded ? 0 : importance * score), 0) /
           weight
         : 0,
-    driftedShare: counted.length > 0 ? drifted.length / counted.length : 0,
+    driftedShare: all > 0 ? drifted.length / all : 0,
     driftedFeatures: drifted.map(({ name }) => name),
-    countedFeatures: counted.length,
+    countedFeatures: all,
   };
 }
 
 /** @returns the verdict on a window: too few rows are never "no drift", and findings of quality never make drift */
 export function decide(evidence: Evidence): Decision {
   const { rows, minRows, decision, features, predictions, performance } = evidence;
-  const drift = modelDrift(features);
+  const drift = modelDrift(features, evidence.absent);
   const enough = rows >= minRows;
   const judgeable = features.some(({ importance, excluded }) => importance > 0 && excluded === undefined);
   const wide = enough && drift.driftedShare > decision.driftedShare;
@@ -65,7 +77,11 @@ export function decide(evidence: Evidence): Decision {
   const degraded = performance?.verdict === 'degraded';
   const verdict = !enough || !judgeable ? 'inconclusive' : drifted ? 'drift' : 'no-drift';
   const reasons = [
-    ...(enough ? [] : [`${rows} rows are too few to judge: at least ${minRows} are needed`]),
+    ...(enough
+      ? []
+      : [
+          `${rows} rows are too few to judge: at least ${minRows} are needed${evidence.leftOut.length > 0 ? `; left out: ${evidence.leftOut.join(', ')}` : ''}`,
+        ]),
     ...(enough && !judgeable ? ['no feature could be judged: all are missing or broken'] : []),
     ...(wide
       ? [

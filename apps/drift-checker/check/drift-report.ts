@@ -27,6 +27,8 @@ export type FindingKind =
   | 'outliers'
   | 'too-few-rows'
   | 'unreadable'
+  | 'misplaced-rows'
+  | 'no-version'
   | 'shifted';
 
 /** One thing that is wrong with the data. */
@@ -120,8 +122,12 @@ export interface WindowReport {
   readonly extended: boolean;
   readonly rows: number;
   readonly minRows: number;
-  /** Rows of other versions of the model, which were left out. */
+  /** Rows of other models, of other versions of this one and of none: they were left out. */
+  readonly otherModels: number;
   readonly otherVersions: number;
+  readonly unversioned: number;
+  /** What was left out, some of it, for people. */
+  readonly leftOut: readonly string[];
 }
 
 /** What the decision asks for. */

@@ -134,15 +134,23 @@ function binShares(profile: FeatureProfile, current: ColumnCounts): BinShares[] 
     profile.type === 'numeric'
       ? [...rangeLabels(profile.edges), '(missing)']
       : [...profile.categories, '(other)', '(missing)'];
-  return labels.map((label, bin) => ({ label, reference: reference[bin]! / m, current: counts[bin]! / n }));
+  // Gaps between the bins of single values hold nothing on either side.
+  return labels.flatMap((label, bin) =>
+    reference[bin] === 0 && counts[bin] === 0
+      ? []
+      : [{ label, reference: reference[bin]! / m, current: counts[bin]! / n }],
+  );
 }
 
 function rangeLabels(edges: readonly number[]): string[] {
   const show = (value: number): string => String(Number(value.toPrecision(4)));
   if (edges.length === 0) return ['any'];
-  return [
-    `≤ ${show(edges[0]!)}`,
-    ...edges.slice(1).map((edge, index) => `${show(edges[index]!)} to ${show(edge)}`),
-    `> ${show(edges.at(-1)!)}`,
-  ];
+  const between = edges.slice(1).map((edge, index) => {
+    const [low, high] = [show(edges[index]!), show(edge)];
+    // Bounds on both sides of one value.
+    return low === high || Math.abs(edge - edges[index]!) < 1e-6
+      ? `= ${show((edges[index]! + edge) / 2)}`
+      : `${low} to ${high}`;
+  });
+  return [`≤ ${show(edges[0]!)}`, ...between, `> ${show(edges.at(-1)!)}`];
 }

@@ -1,4 +1,4 @@
-import { type FeatureSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { type FeatureSchema, type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
 import { Failure } from '../../common/failure';
 import { type Database } from '../data/database';
 import { type Column } from '../data/table';
@@ -17,6 +17,10 @@ export interface JudgedWindow {
   readonly features: readonly FeatureDrift[];
   readonly predictions: readonly FeatureDrift[];
   readonly quality: readonly Finding[];
+  /** Features without a column: counted, and never as drifted. */
+  readonly absent: readonly FeatureSchema[];
+  /** Required features whose data is broken or not there. */
+  readonly brokenRequired: readonly string[];
 }
 
 export interface JudgeWindowOptions extends Pick<
@@ -60,14 +64,20 @@ export async function judgeWindow(options: JudgeWindowOptions): Promise<JudgedWi
   const query = { database, table: window.table, where: window.where, rows: scanned.rows };
   const quality: Finding[] = [];
   const comparisons: Comparison[] = [];
+  const absent: FeatureSchema[] = [];
+  const brokenRequired: string[] = [];
   for (const { profile, feature, column } of columns) {
     const current = counts.get(profile);
     const findings = feature
       ? await featureFindings({ feature, column, current, profile }, query)
-      : predictionFindings(profile.name, current, scanned.rows);
+      : predictionFindings(profile, current, scanned.rows, schema.task);
     quality.push(...findings);
-    if (!current) continue;
     const broken = findings.find(({ severity }) => severity === 'critical');
+    if (broken && feature?.required) brokenRequired.push(feature.name);
+    if (!current) {
+      if (feature) absent.push(feature);
+      continue;
+    }
     comparisons.push({
       ...{ profile, current, sampled: scanned.priorities.length },
       role: feature ? 'feature' : 'prediction',
@@ -76,12 +86,14 @@ export async function judgeWindow(options: JudgeWindowOptions): Promise<JudgedWi
       excluded: broken && `its data is broken: ${broken.message}`,
     });
   }
-  quality.push(...(await tableFindings(query, schema, window.columns, window.scope)));
+  quality.push(...(await tableFindings(query, schema, window)));
   const drift = featureDrift(comparisons, config);
   return {
     features: drift.filter(({ role }) => role === 'feature'),
     predictions: drift.filter(({ role }) => role === 'prediction'),
     quality,
+    absent,
+    brokenRequired,
   };
 }
 
@@ -116,12 +128,40 @@ function predictionColumnsOf({ profile, window }: Pick<JudgeWindowOptions, 'prof
   ];
 }
 
-/** Predictions without a value are an outage of the model or of the capture, whatever the features are. */
-function predictionFindings(name: string, current: ColumnCounts | undefined, rows: number): Finding[] {
+/** Predictions without a value, or with one that the model cannot give, are an outage of the model or of the capture. */
+function predictionFindings(
+  profile: FeatureProfile,
+  current: ColumnCounts | undefined,
+  rows: number,
+  task: ModelSchema['task'],
+): Finding[] {
+  const { name } = profile;
+  const answer = name === PREDICTION_LOG_COLUMNS.prediction;
   // A log may have classes without scores; an answer must be there.
-  const severity = name === PREDICTION_LOG_COLUMNS.prediction ? 'critical' : 'warning';
+  const worst = answer ? 'critical' : 'warning';
   if (!current)
-    return [{ kind: 'missing-column', severity, column: name, message: `the data has no column '${name}'` }];
-  if (currentCounts(current).at(-1)! < rows) return [];
-  return [{ kind: 'all-null', severity, column: name, message: `'${name}' has no value in any of ${rows} rows` }];
+    return [{ kind: 'missing-column', severity: worst, column: name, message: `the data has no column '${name}'` }];
+  const graded = (share: number): Finding['severity'] => (share >= 0.05 ? worst : 'warning');
+  const missing = currentCounts(current).at(-1)!;
+  if (missing === rows)
+    return [
+      { kind: 'all-null', severity: worst, column: name, message: `'${name}' has no value in any of ${rows} rows` },
+    ];
+  const findings: Finding[] = [];
+  if (answer && missing > 0) {
+    const message = `${missing} of ${rows} rows have no ${name}`;
+    findings.push({ kind: 'missing-values', severity: graded(missing / rows), column: name, message });
+  }
+  if (profile.type === 'categorical' && current.type === 'categorical') {
+    const classes = new Set(task.classes);
+    const strange = profile.categories.reduce(
+      (sum, category, bin) => sum + (classes.has(category) ? 0 : current.counts[bin]!),
+      current.other,
+    );
+    if (strange > 0 && profile.categories.length === classes.size) {
+      const message = `${strange} of ${rows} rows have a ${name} that is none of the classes ${[...classes].join(', ')}`;
+      findings.push({ kind: 'unseen-category', severity: graded(strange / rows), column: name, message });
+    }
+  }
+  return findings;
 }

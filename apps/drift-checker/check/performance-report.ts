@@ -50,7 +50,7 @@ export function performanceReport(
   return {
     verdict: enough ? (bad ? 'degraded' : 'steady') : 'inconclusive',
     labels: current?.labels ?? 0,
-    coverage: joined.predictions > 0 ? joined.labelled / joined.predictions : 0,
+    coverage: joined.predictions > 0 ? (joined.labelled - joined.strange) / joined.predictions : 0,
     medianLagSeconds: joined.medianLagSeconds,
     metrics,
   };

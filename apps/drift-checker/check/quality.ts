@@ -139,7 +139,7 @@ async function typeFindings({ feature, column, profile }: CheckedFeature, query:
   const lost = query.table.notNumbers?.get(name);
   if (lost) findings.push(notNumbers(name, lost.rows, query.rows, lost.example));
   if (feature.type === 'numeric' && column!.kind === 'text') {
-    const text = identifier(column!.name);
+    const text = `${identifier(column!.name)}::VARCHAR`;
     const bad = `${text} IS NOT NULL AND trim(${text}) <> '' AND ${numericExpression(column!)} IS NULL`;
     const { rows, example } = await query.database.row<{ rows: number; example: string | null }>(
       `SELECT count(*) AS rows, min(${text}) AS example FROM ${query.table.name} WHERE (${query.where}) AND ${bad}`,

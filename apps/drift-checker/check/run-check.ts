@@ -7,10 +7,10 @@ import { Database } from '../data/database';
 import { PredictionLog } from '../data/prediction-log';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { decide, modelDrift } from './decision';
-import { type DriftReport, REPORT_VERSION, type RetrainingReport } from './drift-report';
+import { type DriftReport, REPORT_VERSION, type RetrainingReport, type WindowReport } from './drift-report';
 import { type JudgedWindow, judgeWindow } from './judge-window';
 import { tableFindings } from './table-findings';
-import { countRowsSince, openWindow, type WindowQuery, type WindowSelection } from './window';
+import { countRowsSince, type LogWindow, openWindow, type WindowQuery, type WindowSelection } from './window';
 import { windowPerformance } from './window-performance';
 
 /** What a check needs, all read and validated. */
@@ -59,9 +59,7 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
     const judged =
       window && window.rows > 0 ? await judgeWindow({ ...options, database, window, seed: SEED }) : undefined;
     // An empty window may be one whose rows were all lost.
-    const quality =
-      judged?.quality ??
-      (window ? await tableFindings({ ...window, database }, schema, window.columns, window.scope) : []);
+    const quality = judged?.quality ?? (window ? await tableFindings({ ...window, database }, schema, window) : []);
     const performance =
       window && window.rows > 0 ? await windowPerformance({ ...options, database, window }) : undefined;
     const evidence = {
@@ -69,6 +67,8 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
       minRows: config.window.minRows,
       features: judged?.features ?? [],
       predictions: judged?.predictions ?? [],
+      absent: judged?.absent ?? [],
+      leftOut: window?.left.met ?? [],
       quality: [...quality, ...(performance?.findings ?? [])],
       performance: performance?.measured,
       decision: config.decision,
@@ -88,7 +88,7 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
         extended: window?.extended ?? false,
         rows: evidence.rows,
         minRows: config.window.minRows,
-        otherVersions: window?.otherVersions ?? 0,
+        ...leftOut(window),
       },
       ...decision,
       features: evidence.features,
@@ -101,11 +101,19 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
         query,
         decision.verdict === 'drift',
         evidence.performance?.verdict === 'degraded',
+        judged?.brokenRequired ?? [],
       ),
     };
   } finally {
     database.close();
   }
+}
+
+function leftOut(
+  window: LogWindow | undefined,
+): Pick<WindowReport, 'otherModels' | 'otherVersions' | 'unversioned' | 'leftOut'> {
+  const { otherModels = 0, otherVersions = 0, unversioned = 0, met = [] } = window?.left ?? {};
+  return { otherModels, otherVersions, unversioned, leftOut: met };
 }
 
 function describe(selection: WindowSelection): string {
@@ -126,14 +134,15 @@ async function countEarlierDrifted(
 ): Promise<number> {
   const { config, selection } = options;
   const { consecutiveWindows, driftedShare } = config.decision;
-  if (selection.by !== 'time' || !judged || modelDrift(judged.features).driftedShare <= driftedShare) return 0;
+  if (selection.by !== 'time' || !judged || modelDrift(judged.features, judged.absent).driftedShare <= driftedShare)
+    return 0;
   let until = from;
   for (let back = 1; back < consecutiveWindows; back++) {
     if (!until) return back - 1;
     const window = await openWindow(query, { ...selection, until }, config.window.minRows);
     if (!window || window.rows < config.window.minRows) return back - 1;
-    const { features } = await judgeWindow({ ...options, database: query.database, window, seed: SEED });
-    if (modelDrift(features).driftedShare <= driftedShare) return back - 1;
+    const { features, absent } = await judgeWindow({ ...options, database: query.database, window, seed: SEED });
+    if (modelDrift(features, absent).driftedShare <= driftedShare) return back - 1;
     until = window.from;
   }
   return consecutiveWindows - 1;
@@ -144,6 +153,7 @@ async function retraining(
   query: WindowQuery,
   drifted: boolean,
   degraded: boolean,
+  broken: readonly string[],
 ): Promise<RetrainingReport> {
   const { config, selection, newestVersion } = options;
   const { retrain, performance } = config;
@@ -153,6 +163,12 @@ async function retraining(
     return { needed: false, reason };
   }
   if (!retrain) return { needed: false, reason: 'no training is configured: drift only alerts' };
+  if (broken.length > 0) {
+    return {
+      needed: false,
+      reason: `${broken.join(', ')} must be mended first: a training on broken data would learn the defect`,
+    };
+  }
   const until = selection.by === 'time' ? selection.until : undefined;
   const since = newestVersion?.createdAt ?? new Date(0);
   const predictions = await countRowsSince(query, since, until, retrain.minPredictions);

@@ -58,25 +58,49 @@ export async function windowPerformance(options: WindowPerformanceOptions): Prom
     joined &&
     (await performanceFacts({ database, relation: joined.relation, task, hasScore: columns.score !== undefined }));
   const rule = { schema, rule: config.performance };
-  const none: JoinedLabels = { relation: view, predictions: window.rows, labelled: 0, early: 0, conflicting: 0 };
+  const none: JoinedLabels = {
+    relation: view,
+    predictions: window.rows,
+    labelled: 0,
+    strange: 0,
+    early: 0,
+    conflicting: 0,
+    read: 0,
+  };
   return {
     measured: performanceReport(joined ?? none, facts, profile.predictions?.performance, rule),
     estimated,
-    findings: joined ? labelFindings(joined, facts?.labels ?? 0) : [],
+    findings: joined ? labelFindings(joined) : [],
   };
 }
 
-function labelFindings({ labelled, early, conflicting }: JoinedLabels, understood: number): Finding[] {
-  const finding = (message: string): Finding => ({ kind: 'label', severity: 'warning', message });
+function labelFindings({ labelled, strange, early, conflicting, read, example }: JoinedLabels): Finding[] {
+  const finding = (message: string, severity: Finding['severity'] = 'warning'): Finding => ({
+    kind: 'label',
+    severity,
+    message,
+  });
   return [
+    ...(read > 0 && labelled === 0
+      ? [
+          finding(
+            `none of ${read} labels has the id of a prediction of the window: ids of labels look like '${example}'`,
+          ),
+        ]
+      : []),
     ...(early > 0
       ? [finding(`${early} labels are older than the prediction they belong to: is the request's id used twice?`)]
       : []),
     ...(conflicting > 0
       ? [finding(`${conflicting} requests have labels that contradict each other: the latest counts`)]
       : []),
-    ...(understood < labelled
-      ? [finding(`${labelled - understood} labels are none of the model's classes, or no number: they were left out`)]
+    ...(strange > 0
+      ? [
+          finding(
+            `${strange} labels are none of the model's classes, or no number: they were left out`,
+            strange >= 0.05 * labelled ? 'critical' : 'warning',
+          ),
+        ]
       : []),
   ];
 }

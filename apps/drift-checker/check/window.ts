@@ -23,6 +23,16 @@ export interface WindowQuery {
   readonly modelVersion?: string;
 }
 
+/** Rows of the window that are not judged. */
+export interface LeftRows {
+  readonly otherModels: number;
+  readonly otherVersions: number;
+  /** The log names versions, but not theirs. */
+  readonly unversioned: number;
+  /** Some of the models and versions that were met instead, for people. */
+  readonly met: readonly string[];
+}
+
 /** The rows that are judged. */
 export interface LogWindow {
   readonly table: Table;
@@ -32,7 +42,7 @@ export interface LogWindow {
   /** SQL condition of the model's rows, whatever their time. */
   readonly scope: string;
   readonly rows: number;
-  readonly otherVersions: number;
+  readonly left: LeftRows;
   readonly from?: Date;
   readonly until?: Date;
   readonly extended: boolean;
@@ -73,14 +83,17 @@ export async function openWindow(
     : { ...(await openTimes(query, start, until))!, extended: true };
 }
 
-/** Files that may hold rows of a time, by their partitions. */
+/** What a writer may be late: rows of an hour that lie in the folder of the next. */
+const LATE = HOUR;
+
+/** Files that may hold rows of a time, by their partitions, which are in UTC. */
 export function filesOf(files: readonly DataFile[], from: Date, until: Date): DataFile[] {
   return files.filter(({ partitions }) => {
     const [date, hour] = [partitions[DATE], partitions[HOUR_OF_DAY]];
     if (date === undefined) return true;
     const start = Date.parse(`${date}T${(hour ?? '00').padStart(2, '0')}:00:00Z`);
     if (Number.isNaN(start)) return true;
-    return start < until.getTime() && start + (hour === undefined ? DAY : HOUR) > from.getTime();
+    return start < until.getTime() + LATE && start + (hour === undefined ? DAY : HOUR) > from.getTime();
   });
 }
 
@@ -110,7 +123,7 @@ async function openSelected(
   const files = query.log.source.files.filter(({ partitions }) =>
     wanted.every(([key, value]) => partitions[key] === undefined || partitions[key] === value),
   );
-  if (files.length === 0) return undefined;
+  if (files.length === 0) throw unknownPartition(query, wanted);
   const table = await query.log.open(files);
   const unknown = wanted.filter(([key]) => !table.columns.has(key));
   if (unknown.length > 0) {
@@ -123,6 +136,15 @@ async function openSelected(
   }
   const within = wanted.map(([key, value]) => `CAST(${identifier(key)} AS VARCHAR) = ${literal(value)}`).join(' AND ');
   return { ...(await counted(query, table, predictionColumns(table, query.names), within || 'true')), extended: false };
+}
+
+function unknownPartition({ log }: WindowQuery, wanted: readonly (readonly [string, string])[]): Failure {
+  const values = (key: string): string[] =>
+    [...new Set(log.source.files.flatMap(({ partitions }) => partitions[key] ?? []))].sort();
+  const has = wanted.map(([key]) => `${key}=${values(key).slice(0, 10).join(', ')}`).join('; ');
+  return Failure.configuration(
+    `'${log.source.uri}' has no partition ${wanted.map(([key, value]) => `${key}=${value}`).join(', ')}: it has ${has}`,
+  );
 }
 
 async function counted(
@@ -141,7 +163,37 @@ async function counted(
   const { rows, total } = await database.row<{ rows: number; total: number }>(
     `SELECT count(*) FILTER (${scope}) AS rows, count(*) AS total FROM ${table.name} WHERE ${within}`,
   );
-  return { table, columns, where: `(${scope}) AND (${within})`, scope, rows, otherVersions: total - rows };
+  const left = rows === total ? NOTHING_LEFT : await leftRows(database, table, columns, { model, within, scope });
+  return { table, columns, where: `(${scope}) AND (${within})`, scope, rows, left };
+}
+
+const NOTHING_LEFT: LeftRows = { otherModels: 0, otherVersions: 0, unversioned: 0, met: [] };
+const MET = 5;
+
+async function leftRows(
+  database: Database,
+  table: Table,
+  columns: PredictionColumns,
+  { model, within, scope }: { readonly model: string; readonly within: string; readonly scope: string },
+): Promise<LeftRows> {
+  const name = columns.model ? categoryExpression(columns.model) : literal(model);
+  const version = columns.version ? categoryExpression(columns.version) : 'NULL';
+  const met = await database.rows<{ model: string | null; version: string | null; rows: number }>(
+    `SELECT ${name} AS model, ${version} AS version, count(*) AS rows FROM ${table.name}
+     WHERE (${within}) AND (${scope}) IS NOT TRUE GROUP BY ALL ORDER BY rows DESC, model, version`,
+  );
+  const sum = (select: (each: (typeof met)[number]) => boolean): number =>
+    met.filter(select).reduce((all, { rows }) => all + rows, 0);
+  return {
+    otherModels: sum((each) => each.model !== model),
+    otherVersions: sum((each) => each.model === model && each.version !== null),
+    unversioned: sum((each) => each.model === model && each.version === null),
+    met: met
+      .slice(0, MET)
+      .map(
+        (each) => `${each.rows} of ${each.model === model ? '' : `model '${each.model}' `}version '${each.version}'`,
+      ),
+  };
 }
 
 /** The latest hour from which on there are enough rows; undefined when there are not. */

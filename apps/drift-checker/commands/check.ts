@@ -18,6 +18,7 @@ import { DRIFT_CHECK_CONFIG, MAX_HOURS } from '../config/drift-check-config';
 import { readModelSchema } from '../config/model-schema-file';
 import { checkProfileModel, parseProfile, readProfile, type ReferenceProfile } from '../profile/reference-profile';
 import { terminalReport } from '../report/terminal';
+import { clearOutputs, outputDirectory } from '../report/write-outputs';
 import { publish } from './publish';
 
 /** What a call without a configuration file is judged by: the defaults of `DriftAlerting`. */
@@ -65,6 +66,7 @@ export const checkCommand: RunnableCommand = {
 
 async function run(context: Context): Promise<number> {
   const { call, env, log, signal, print } = context;
+  await clearOutputs(outputDirectory(env));
   const settings = await readSettings(call);
   const schema = await readModelSchema(settings.schema);
   checkConfigAgainstSchema(settings, schema, call.text('config') ?? 'the call');
@@ -77,8 +79,8 @@ async function run(context: Context): Promise<number> {
     ...{ profile: reference.profile, profileSource: reference.source, modelVersion: reference.modelVersion },
   });
   signal.throwIfAborted();
-  await publish(context, settings, report);
   print(terminalReport(report));
+  await publish(context, settings, report);
   return report.verdict === 'drift' && call.flag('fail-on-no') ? EXIT_CODES.judgedNo : EXIT_CODES.judged;
 }
 
@@ -201,6 +203,7 @@ function readSelection(call: Call, { window }: Settings): WindowSelection {
   const until = text === undefined ? lastFullHour(new Date()) : parseTime(text);
   if (until === undefined)
     throw Failure.configuration(`--until must be a time like 2026-11-20T00:00:00Z, got '${text}'`);
+  if (until.getTime() > Date.now()) throw Failure.configuration(`--until lies in the future: ${until.toISOString()}`);
   return { by: 'time', until, hours: window.hours, extendDays: window.extendDays };
 }
 
@@ -209,5 +212,7 @@ function parseTime(text: string): Date | undefined {
   const [, day, time = 'T00:00', zone = 'Z'] =
     /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/.exec(text) ?? [];
   const date = new Date(`${day}${time}${zone}`);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  // The last days of a short month would silently become the first of the next.
+  const exists = new Date(`${day}T00:00Z`).toJSON()?.startsWith(day ?? '-');
+  return Number.isNaN(date.getTime()) || !exists ? undefined : date;
 }

@@ -218,6 +218,12 @@ describe('check', () => {
     expectNothingWritten();
   });
 
+  test('leaves no answer of an earlier call, even when it fails', async () => {
+    expect((await run([...CHECK, at('same'), ...UNTIL])).code).toBe(0);
+    expect((await run([...CHECK, at('nowhere'), ...UNTIL])).code).toBe(2);
+    expect(readdirSync(outputs)).toEqual([]);
+  });
+
   test('says which answer cannot be written', async () => {
     writeFiles(world, { 'a-file': '' });
     const { code, errors } = await run([...CHECK, at('same'), ...UNTIL], { OUTPUT_DIR: at('a-file/x') });
@@ -272,7 +278,7 @@ describe('check by a configuration', () => {
       /^ml_drift_check_last_success_timestamp_seconds\{model="shop",namespace="ml"\} \d+/m,
     );
     expect(gateway.received[1]?.body).not.toContain('ml_retrain_last_triggered');
-    const folder = at('reports/shop/2026-11-20T00-00-00.000Z');
+    const folder = at('reports/shop/2026-11-20T00-00-00.000Z-24-h-version-1');
     expect(readFileSync(join(folder, 'report.json'), 'utf8')).toBe(answer('report.json'));
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toBe(answer('report.html'));
     expect(JSON.parse(answer('report.json'))).toMatchObject({

@@ -1,4 +1,5 @@
-import { type DriftCheckFile, PUSH_JOBS, STEP_ENVIRONMENT } from 'cdk8s-mlops/contract';
+import { join } from 'node:path';
+import { type DriftCheckFile, OUTPUT_FILES, PUSH_JOBS, STEP_ENVIRONMENT } from 'cdk8s-mlops/contract';
 import { Attempts } from '../../common/attempts';
 import { KubernetesClient } from '../../common/kubernetes';
 import { writeTexts } from '../../common/object-store';
@@ -24,13 +25,16 @@ export async function publish(context: Context, settings: PublishSettings, repor
   const outputs = {
     driftDetected: report.verdict === 'inconclusive' ? 'inconclusive' : String(report.verdict === 'drift'),
     retrainNeeded: String(report.retraining.needed),
-    driftScore: String(Number(report.dataDriftScore.toPrecision(12))),
+    driftScore:
+      report.verdict === 'inconclusive' ? 'inconclusive' : String(Number(report.dataDriftScore.toPrecision(12))),
     severity: report.severity,
     report: json,
     page,
   };
   const metrics = await driftMetrics(report);
-  await writeOutputs(outputDirectory(env), { ...outputs, metrics });
+  const directory = outputDirectory(env);
+  await writeOutputs(directory, { ...outputs, metrics });
+  context.print(`report: ${join(directory, OUTPUT_FILES.page)}\n`);
   const attempts = new Attempts();
   if (settings.reports !== undefined) {
     const folder = joinUri(settings.reports, `${report.model}/${reportFolder(report)}`);
@@ -78,6 +82,8 @@ async function retrain(
 }
 
 /** One folder a window, in the order of time. */
-function reportFolder({ window }: DriftReport): string {
-  return (window.until ?? window.selection).replaceAll(/[^A-Za-z0-9=_.-]+/g, '-');
+function reportFolder({ window, modelVersion }: DriftReport): string {
+  const version = modelVersion === undefined ? '' : `-version-${modelVersion}`;
+  const length = window.until === undefined ? '' : `-${window.selection.split(' before ')[0]}`;
+  return `${window.until ?? window.selection}${length}${version}`.replaceAll(/[^A-Za-z0-9=_.-]+/g, '-');
 }

@@ -8,7 +8,7 @@ import { readModelSchema } from '../config/model-schema-file';
 import { checkProfileModel, parseProfile, readProfile } from '../profile/reference-profile';
 import { serializeReport } from '../report/numbers';
 import { findingLines, printable } from '../report/terminal';
-import { outputDirectory, writeOutputs } from '../report/write-outputs';
+import { clearOutputs, outputDirectory, writeOutputs } from '../report/write-outputs';
 import {
   DEFAULT_EXPECTATIONS,
   validateData,
@@ -53,6 +53,7 @@ export const validateCommand: RunnableCommand = {
   ],
   async run(context) {
     const { call, log, signal, env, print } = context;
+    await clearOutputs(outputDirectory(env));
     const schema = await readModelSchema(call.text('schema')!);
     const report = await validateData({
       schema,

@@ -123,6 +123,29 @@ describe('the schema file', () => {
       { ...SCHEMA, features: [{ ...SCHEMA.features[0], minimun: 1 }] },
       "'features.0.minimun' is not a key here; did you mean 'minimum'?",
     ],
+    [
+      'two features of one name, apart from its case',
+      {
+        ...SCHEMA,
+        features: [SCHEMA.features[0], { ...SCHEMA.features[0], name: SCHEMA.features[0]!.name.toUpperCase() }],
+      },
+      'is the name of another feature',
+    ],
+    [
+      'the name of a column of the log',
+      { ...SCHEMA, features: [{ ...SCHEMA.features[0], name: 'Timestamp' }] },
+      "'features.0.name': is a column of the prediction log",
+    ],
+    [
+      'a minimum above the maximum',
+      { ...SCHEMA, features: [{ ...SCHEMA.features[0], type: 'numeric', minimum: 2, maximum: 1 }] },
+      "'features.0.minimum': is above the maximum 1",
+    ],
+    [
+      'a positive class that is none',
+      { ...SCHEMA, task: { ...SCHEMA.task, positiveClass: 'Leaves' } },
+      "'task.positiveClass': must be one of the classes",
+    ],
   ])('with %s is refused', async (_, schema, problem) => {
     expect(await problemsOf(schema)).toEqual([expect.stringMatching(/^1:\d+: /)]);
     expect((await problemsOf(schema))[0]).toContain(problem);

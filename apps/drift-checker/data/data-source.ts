@@ -79,6 +79,11 @@ export class DataSource {
     const empty = files.filter(({ bytes }) => bytes === 0);
     if (empty.length > 0)
       throw Failure.configuration(...empty.map(({ name }) => `'${name}' of '${this.uri}' is empty (0 bytes)`));
+    const patterns = files.filter(({ name }) => /[*?[\]]/.test(name));
+    if (patterns.length > 0)
+      throw Failure.configuration(
+        ...patterns.map(({ name }) => `'${name}' of '${this.uri}' has a wildcard in its name: rename it`),
+      );
     if (this.location.kind === 'file') return files.map(({ name }) => join(this.root, name));
     const { bucket } = this.location;
     const directory = await (this.staging ??= temporaryDirectory('data'));

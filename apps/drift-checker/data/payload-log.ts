@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { gunzipSync } from 'node:zlib';
+import { type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
-import { messageOf } from '../../common/failure';
+import { Failure, messageOf } from '../../common/failure';
 import { type LogRecord, parseLogObject } from '../payload/log-record';
 import { pairCall, type PredictionRow } from '../payload/pair';
 import { type DataSource } from './data-source';
@@ -21,20 +22,35 @@ const MAX_EXAMPLES = 3;
 
 /** Whether a data set is what KServe's payload logger writes: bodies of requests and responses, and not rows. */
 export async function isPayloadLog(source: DataSource): Promise<boolean> {
-  const [first] = source.files;
-  if (source.format !== 'json' || !first) return false;
-  const [path] = await source.fetch([first]);
-  const file = await open(path!);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
-    const head = first.name.endsWith('.gz')
-      ? gunzipSync(await readFile(path!)).subarray(0, HEAD)
-      : buffer.subarray(0, bytesRead);
-    const text = head.toString('utf8');
-    return /"bytes"\s*:/i.test(text) && /"(reqtype|type)"\s*:/i.test(text);
-  } finally {
-    await file.close();
+  if (source.format !== 'json' || source.files.every(({ name }) => name.endsWith('.zst'))) return false;
+  // A flush without events leaves an empty list.
+  for (const file of source.files.slice(0, FILES_AT_ONCE)) {
+    const [path] = await source.fetch([file]);
+    const head = await readHead(path!);
+    if (!head.includes('{')) continue;
+    return /"bytes"\s*:/i.test(head) && /"(reqtype|type)"\s*:/i.test(head);
   }
+  return false;
+}
+
+async function readHead(path: string): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of openBytes(path)) {
+    parts.push(part as Buffer);
+    length += (part as Buffer).length;
+    if (length >= HEAD) break;
+  }
+  return Buffer.concat(parts).subarray(0, HEAD).toString('utf8');
+}
+
+/** A file's bytes, unpacked. */
+function openBytes(path: string): Readable {
+  if (path.endsWith('.zst')) {
+    throw Failure.configuration(`'${path}' is packed with zstd, which payload logs cannot be: use gzip, or none`);
+  }
+  const bytes = createReadStream(path);
+  return path.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes;
 }
 
 /** Decodes a payload log into a table of the contract's columns. What cannot be decoded is counted, and never stops the rest. */
@@ -60,14 +76,16 @@ async function* texts(source: DataSource): AsyncGenerator<string> {
 }
 
 async function readTextFile(path: string): Promise<string> {
-  const content = await readFile(path);
-  return (path.endsWith('.gz') ? gunzipSync(content) : content).toString('utf8');
+  if (!path.endsWith('.gz')) return readFile(path, 'utf8');
+  const parts: Buffer[] = [];
+  for await (const part of openBytes(path)) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString('utf8');
 }
 
 async function* lines(path: string): AsyncGenerator<string> {
   let part: string[] = [];
   let length = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: openBytes(path), crlfDelay: Infinity })) {
     part.push(line);
     length += line.length;
     if (length < LINES_AT_ONCE) continue;

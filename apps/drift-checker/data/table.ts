@@ -31,29 +31,40 @@ export async function openTable(database: Database, source: DataSource, files?: 
   const paths = await source.fetch(files);
   const partitionColumns = new Set((files ?? source.files).flatMap(({ partitions }) => Object.keys(partitions)));
   const name = database.newName('data');
-  await database.run(`CREATE VIEW ${name} AS SELECT * FROM ${await reader(database, paths, source.format)}`);
-  const described = await database.rows<{ column_name: string; column_type: string }>(`DESCRIBE ${name}`);
-  const columns = new Map(
-    described.map(({ column_name: column, column_type: type }) => [column, { name: column, type, kind: kindOf(type) }]),
-  );
-  if (columns.size === 0) throw Failure.configuration(`'${source.uri}' has no columns`);
-  return { name, format: source.format, columns, partitionColumns };
+  const own = await describe(database, await reader(database, paths, source.format, false));
+  if (own.size === 0) throw Failure.configuration(`'${source.uri}' has no columns`);
+  // A file's own column is a feature, whatever a folder is called; folders above the data set are none of its business.
+  const fromPath = [...partitionColumns].filter((column) => !own.has(column));
+  const hive = fromPath.length > 0 && fromPath.length === partitionColumns.size;
+  const rows = await reader(database, paths, source.format, hive);
+  const select = hive ? [...own.keys(), ...fromPath].map(identifier).join(', ') : '*';
+  await database.run(`CREATE VIEW ${name} AS SELECT ${select} FROM ${rows}`);
+  const columns = await describe(database, name);
+  return { name, format: source.format, columns, partitionColumns: new Set(hive ? fromPath : []) };
 }
 
-const HIVE = 'hive_partitioning = true, hive_types_autocast = false, union_by_name = true';
+async function describe(database: Database, relation: string): Promise<Map<string, Column>> {
+  const described = await database.rows<{ column_name: string; column_type: string }>(
+    `DESCRIBE SELECT * FROM ${relation}`,
+  );
+  return new Map(
+    described.map(({ column_name: name, column_type: type }) => [name, { name, type, kind: kindOf(type) }]),
+  );
+}
 
 // Quotes that only come after the sample from which they would be guessed would become part of the values.
 const CSV = `all_varchar = true, header = true, strict_mode = true, quote = '"', escape = '"'`;
 
-async function reader(database: Database, paths: readonly string[], format: Format): Promise<string> {
+async function reader(database: Database, paths: readonly string[], format: Format, hive: boolean): Promise<string> {
+  const partitions = `hive_partitioning = ${hive}${hive ? ', hive_types_autocast = false' : ''}`;
   const list = `[${paths.map(literal).join(', ')}]`;
-  if (format === 'parquet') return `read_parquet(${list}, ${HIVE})`;
-  if (format === 'csv') return `read_csv(${list}, ${CSV}, ${HIVE})`;
+  if (format === 'parquet') return `read_parquet(${list}, ${partitions}, union_by_name = true)`;
+  if (format === 'csv') return `read_csv(${list}, ${CSV}, ${partitions}, union_by_name = true)`;
   // Types that the reader would guess from a sample fail on the first value that differs, so only the names are taken.
   const guess = `read_json(${list}, format = 'auto', sample_size = -1, records = 'true', union_by_name = true)`;
   const described = await database.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${guess}`);
   const columns = described.map(({ column_name: name }) => `${literal(name)}: 'VARCHAR'`).join(', ');
-  return `read_json(${list}, format = 'auto', records = 'true', columns = {${columns}}, hive_partitioning = true, hive_types_autocast = false)`;
+  return `read_json(${list}, format = 'auto', records = 'true', columns = {${columns}}, ${partitions})`;
 }
 
 function kindOf(type: string): ColumnKind {
@@ -67,7 +78,7 @@ function kindOf(type: string): ColumnKind {
 export function numericExpression(column: Column): string {
   const name = identifier(column.name);
   if (column.type === 'FLOAT' || column.type === 'DOUBLE') return name;
-  if (column.kind === 'text') return `TRY_CAST(trim(${name}) AS DOUBLE)`;
+  if (column.kind === 'text') return `TRY_CAST(trim(${name}::VARCHAR) AS DOUBLE)`;
   return column.kind === 'time' ? `epoch(${name})` : `TRY_CAST(${name} AS DOUBLE)`;
 }
 
@@ -81,17 +92,24 @@ export function categoryExpression(column: Column): string {
     const whole = `CAST(CAST(${name} AS BIGINT) AS VARCHAR)`;
     return `CASE WHEN isnan(${name}) THEN NULL WHEN abs(${name}) < 1e15 AND ${name} = trunc(${name}) THEN ${whole} ELSE CAST(${name} AS VARCHAR) END`;
   }
-  if (column.kind !== 'text') return `CAST(${name} AS VARCHAR)`;
-  return `CASE WHEN ends_with(${name}, '.0') THEN regexp_replace(${name}, '^(-?[0-9]+)\\.0$', '\\1') ELSE CAST(${name} AS VARCHAR) END`;
+  const text = `CAST(${name} AS VARCHAR)`;
+  if (column.kind !== 'text') return text;
+  const code = `WHEN ends_with(${text}, '.0') THEN regexp_replace(${text}, '^(-?[0-9]+)\\.0$', '\\1')`;
+  // Python writes booleans with a capital.
+  return `CASE ${code} WHEN ${text} IN ('True', 'TRUE', 'False', 'FALSE') THEN lower(${text}) ELSE ${text} END`;
 }
 
-/** A column as a time in UTC; a time without zone is in UTC. */
+/** A column as a time in UTC; a time without zone is in UTC, and a number is an epoch in seconds, milli- or microseconds. */
 export function timeExpression(column: Column): string {
   const name = identifier(column.name);
   if (column.type === 'TIMESTAMP WITH TIME ZONE') return name;
   if (column.kind === 'text') return `TRY_CAST(${name} AS TIMESTAMPTZ)`;
   if (column.kind === 'time') return `CAST(${name} AS TIMESTAMPTZ)`;
+  if (column.kind === 'number') {
+    const unit = `CASE WHEN abs(${name}) >= 1e14 THEN 1e6 WHEN abs(${name}) >= 1e11 THEN 1e3 ELSE 1 END`;
+    return `to_timestamp(${name}::DOUBLE / ${unit})`;
+  }
   throw Failure.configuration(
-    `column '${column.name}' must hold times (timestamp, date or ISO 8601 text), got ${column.type}`,
+    `column '${column.name}' must hold times (timestamp, date, ISO 8601 text or epoch), got ${column.type}`,
   );
 }

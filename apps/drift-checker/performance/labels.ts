@@ -3,7 +3,7 @@ import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { Failure } from '../../common/failure';
 import { type ColumnNames } from '../config/columns';
 import { type DataSource } from '../data/data-source';
-import { type Database } from '../data/database';
+import { type Database, literal } from '../data/database';
 import { answerExpression, predictionColumns } from '../data/predictions';
 import { categoryExpression, openTable, timeExpression } from '../data/table';
 
@@ -13,6 +13,11 @@ export interface JoinedLabels {
   readonly relation: string;
   readonly predictions: number;
   readonly labelled: number;
+  /** Labels that are none of the classes, or no number. */
+  readonly strange: number;
+  /** Labels that were read, whether they belong to the window or not, and the id of one. */
+  readonly read: number;
+  readonly example?: string;
   /** Half of the labels were known after as many seconds. */
   readonly medianLagSeconds?: number;
   /** Labels older than their prediction. */
@@ -36,33 +41,45 @@ export interface JoinLabelsOptions {
 
 /** Joins predictions with labels on the request's id; a label counts for every version that answered the request. */
 export async function joinLabels(options: JoinLabelsOptions): Promise<JoinedLabels | undefined> {
-  const { database, predictions, labels } = options;
-  const relation = labels ? await joinedView(options, labels) : predictions;
-  if (relation === undefined) return undefined;
-  const lag = labels
+  const { database, predictions, labels, task } = options;
+  const joined = labels ? await joinedView(options, labels) : undefined;
+  if (labels && !joined) return undefined;
+  const relation = joined?.relation ?? predictions;
+  const lag = joined
     ? `quantile_disc(epoch(label_timestamp) - epoch(timestamp), 0.5) FILTER (label IS NOT NULL)`
     : 'NULL::DOUBLE';
-  const early = labels ? 'count(*) FILTER (label IS NOT NULL AND label_timestamp < timestamp)' : '0';
-  const conflicting = labels ? 'count(*) FILTER (answers > 1)' : '0';
+  const early = joined ? 'count(*) FILTER (label IS NOT NULL AND label_timestamp < timestamp)' : '0';
+  const conflicting = joined ? 'count(*) FILTER (answers > 1)' : '0';
+  const classes = (task.classes ?? []).map(literal).join(', ');
+  const strange =
+    task.type === 'regression'
+      ? 'count(*) FILTER (NOT isfinite(label))'
+      : `count(*) FILTER (label NOT IN (${classes}))`;
   const counts = await database.row<{
     predictions: number;
     labelled: number;
+    strange: number;
     lag: number | null;
     early: number;
     conflicting: number;
   }>(
-    `SELECT count(*) AS predictions, count(label) AS labelled, ${lag} AS lag, ${early} AS early, ${conflicting} AS conflicting FROM ${relation}`,
+    `SELECT count(*) AS predictions, count(label) AS labelled, ${strange} AS strange, ${lag} AS lag, ${early} AS early,
+       ${conflicting} AS conflicting FROM ${relation}`,
   );
   const { lag: medianLagSeconds, ...rest } = counts;
-  return { relation, ...rest, medianLagSeconds: medianLagSeconds ?? undefined };
+  const { read = 0, example } = joined ?? {};
+  return { relation, read, example, ...rest, medianLagSeconds: medianLagSeconds ?? undefined };
 }
+
+const SLACK = 86_400_000;
 
 async function joinedView(
   { database, predictions, task, names, from }: JoinLabelsOptions,
   labels: DataSource,
-): Promise<string | undefined> {
+): Promise<{ relation: string; read: number; example?: string } | undefined> {
   const [date] = PREDICTION_LOG_PARTITIONS;
-  const first = from?.toISOString().slice(0, 10) ?? '';
+  // Folders of labels may be in local time, or of the day of the request.
+  const first = from ? new Date(from.getTime() - SLACK).toISOString().slice(0, 10) : '';
   const files = labels.files.filter(({ partitions }) => (partitions[date] ?? first) >= first);
   if (files.length === 0) return undefined;
   const table = await openTable(database, labels, files);
@@ -90,5 +107,9 @@ async function joinedView(
      SELECT p.prediction, p.score, p.timestamp, l.label, l.label_timestamp, l.answers
      FROM ${predictions} p LEFT JOIN labels l ON p.request_id = l.request_id`,
   );
-  return view;
+  const id = categoryExpression(requestId);
+  const { read, example } = await database.row<{ read: number; example: string | null }>(
+    `SELECT count(*) AS read, min(${id}) AS example FROM ${table.name}`,
+  );
+  return { relation: view, read, example: example ?? undefined };
 }

@@ -27,7 +27,8 @@ async function classificationFacts({
     `SELECT prediction, label, count(*) AS rows FROM ${relation} WHERE prediction IS NOT NULL AND label IS NOT NULL GROUP BY ALL`,
   );
   const classes = new Set(task.classes);
-  const known = cells.filter(({ label }) => classes.has(label));
+  // An answer that is no class is no answer; whoever reads the predictions says how many there are.
+  const known = cells.filter(({ prediction, label }) => classes.has(prediction) && classes.has(label));
   const sum = (select: (cell: (typeof cells)[number]) => boolean): number =>
     known.filter(select).reduce((total, { rows }) => total + rows, 0);
   const labels = sum(() => true);

@@ -4,7 +4,7 @@ import { Failure } from '../../common/failure';
 import { type Log } from '../../common/log';
 import { type ColumnNames } from '../config/columns';
 import { DataSource } from '../data/data-source';
-import { Database } from '../data/database';
+import { Database, literal } from '../data/database';
 import { predictionColumns, predictionsView } from '../data/predictions';
 import { openTable, type Table } from '../data/table';
 import { calibrationOf } from '../performance/calibration';
@@ -57,6 +57,7 @@ export async function makeProfile(options: MakeProfileOptions): Promise<Referenc
       binsOf,
     });
     if (profiled.rows === 0) throw Failure.configuration(`'${options.data}' has no rows: a reference needs some`);
+    checkReadable(profiled, options);
     return {
       version: PROFILE_VERSION,
       model: schema.model,
@@ -81,6 +82,31 @@ export async function makeProfile(options: MakeProfileOptions): Promise<Referenc
 /** Samples of different data are independent of each other, as merging them takes for granted; the same data has the same. */
 function seedOf(seed: number, digest: string): number {
   return (seed ^ Number.parseInt(digest.slice(-8), 16)) | 0;
+}
+
+/** Share of a column without a usable value from which on it is said. */
+const MANY_MISSING = 0.05;
+/** Share of answers that are no class of the model from which on they are not those of this model. */
+const MANY_STRANGE = 0.05;
+
+/** @throws Failure for a feature without any value: it could not be compared with anything */
+function checkReadable({ profiles, rows }: ProfiledColumns, { schema, data, log }: MakeProfileOptions): void {
+  const required = new Set(schema.features.flatMap((feature) => (feature.required ? [feature.name] : [])));
+  const problems: string[] = [];
+  for (const profile of profiles) {
+    const missing = profile.type === 'numeric' ? profile.missing + profile.infinite : profile.missing;
+    const kind = profile.type === 'numeric' && profile.kind === 'text' ? 'number' : 'value';
+    const unreadable = kind === 'number' || required.has(profile.name);
+    if (missing === rows && unreadable)
+      problems.push(`feature '${profile.name}' has no ${kind} in any of ${rows} rows of '${data}'`);
+    else if (required.has(profile.name) && missing >= MANY_MISSING * rows) {
+      log.warn(
+        { feature: profile.name, missing, rows },
+        `the required '${profile.name}' has no ${kind} in many rows: 'drift-checker validate' says why`,
+      );
+    }
+  }
+  if (problems.length > 0) throw Failure.configuration(...problems);
 }
 
 function featureColumns(schema: ModelSchema, table: Table, data: string): ProfiledColumn[] {
@@ -124,6 +150,7 @@ async function predictionProfile(
       binsOf: earlier && new Map([[name, earlier]]),
     });
   const { prediction, predictionScore } = PREDICTION_LOG_COLUMNS;
+  await checkAnswers(database, view, uri, options);
   const scores =
     score && (await profile(score, task.type === 'regression' ? prediction : predictionScore, 'numeric', known?.score));
   const classes =
@@ -140,4 +167,28 @@ async function predictionProfile(
     performance: columns.label && (await performanceFacts(labelled)),
     calibration: columns.label && columns.score ? await calibrationOf(labelled) : undefined,
   };
+}
+
+/** @throws Failure when many predictions or labels are no classes of the model: its reference performance would be nonsense */
+async function checkAnswers(
+  database: Database,
+  view: string,
+  uri: string,
+  { schema, log }: MakeProfileOptions,
+): Promise<void> {
+  const { type, classes = [] } = schema.task;
+  if (type === 'regression') return;
+  const known = classes.map(literal).join(', ');
+  const problems: string[] = [];
+  for (const column of ['prediction', 'label']) {
+    const { strange, rows, example } = await database.row<{ strange: number; rows: number; example: string | null }>(
+      `SELECT count(*) FILTER (${column} NOT IN (${known})) AS strange, count(*) AS rows,
+         min(${column}) FILTER (${column} NOT IN (${known})) AS example FROM ${view}`,
+    );
+    if (strange === 0) continue;
+    const message = `${strange} of ${rows} rows of '${uri}' have the ${column} '${example}' or others that are none of the classes ${classes.join(', ')}`;
+    if (strange >= MANY_STRANGE * rows) problems.push(message);
+    else log.warn(`${message}: they do not count`);
+  }
+  if (problems.length > 0) throw Failure.configuration(...problems);
 }

@@ -102,11 +102,20 @@ describe('a profile', () => {
   });
 
   test('of a feature without a value can be read again', async () => {
-    const schema = { ...SCHEMA, features: SCHEMA.features.slice(1) };
+    const optional = SCHEMA.features.slice(1).map((feature) => ({ ...feature, required: false }));
+    const schema = { ...SCHEMA, features: optional };
     const data = await write({ age: repeat(50, () => null), country: repeat(50, () => null) }, { age: 'DOUBLE' });
     const profile = parseProfile(serializeProfile(await make({ schema, data })), 'p.json');
     expect(numeric(profile, 'age')).toMatchObject({ values: 0, missing: 50, edges: [], counts: [0] });
     expect(categorical(profile, 'country')).toMatchObject({ missing: 50, categories: [], other: 0 });
+  });
+
+  test('is not made of a required feature without a value, or of numbers that cannot be read', async () => {
+    const data = await write(
+      { amount: repeat(50, () => '0,5'), age: repeat(50, () => null), country: repeat(50, () => 'DE') },
+      { age: 'DOUBLE' },
+    );
+    await expect(make({ data })).rejects.toThrow(/feature 'amount' has no number in any of 50 rows of/);
   });
 
   test('names every feature that has no column, and the columns that there are', async () => {
@@ -221,7 +230,7 @@ describe('a profile of predictions', () => {
   test('counts the confusion of a binary model, and its AUC with ties', async () => {
     const { performance, class: classes } = await profiled(BINARY, {
       prediction: ['yes', 'yes', 'no', 'no', 'yes', 'no', 'no'],
-      label: ['yes', 'no', 'yes', 'no', 'yes', null, 'maybe'],
+      label: ['yes', 'no', 'yes', 'no', 'yes', null, null],
       prediction_score: [0.9, 0.5, 0.5, 0.1, 0.8, 0.7, 0.2],
     });
     // Of 3 positives and 2 negatives, 5 pairs are in order and one is tied.

@@ -111,6 +111,11 @@ export function parseProfile(text: string, source: string): ReferenceProfile {
   } catch {
     throw Failure.configuration(`'${source}' is no reference profile: it is not JSON, or it was cut off`);
   }
+  if (typeof value === 'object' && value !== null && 'task' in value) {
+    throw Failure.configuration(
+      `'${source}' is no reference profile but a schema file: make the profile with 'drift-checker profile'`,
+    );
+  }
   const version = (value as { version?: unknown } | null)?.version;
   if (version !== PROFILE_VERSION) {
     throw Failure.configuration(

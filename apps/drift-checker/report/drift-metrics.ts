@@ -54,8 +54,10 @@ function setState(report: DriftReport, set: SetGauge): void {
   }
   for (const metric of PERFORMANCE_METRICS) {
     const measured = report.performance?.metrics.find((each) => each.metric === metric);
-    if (measured) set(METRICS[metric], measured.value, { estimated: 'false' });
+    if (measured && report.performance?.verdict !== 'inconclusive')
+      set(METRICS[metric], measured.value, { estimated: 'false' });
     const estimated = report.estimatedPerformance?.metrics[metric];
-    if (estimated !== undefined) set(METRICS[metric], estimated, { estimated: 'true' });
+    if (estimated !== undefined && report.window.rows >= report.window.minRows)
+      set(METRICS[metric], estimated, { estimated: 'true' });
   }
 }

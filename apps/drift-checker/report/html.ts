@@ -63,6 +63,7 @@ function facts(report: DriftReport): string {
   const rows: [string, string][] = [
     ['Window', `${window.selection}${window.extended && window.from ? `, extended back to ${window.from}` : ''}`],
     ['Rows', `${window.rows} (reference ${reference.rows})`],
+    ...(window.leftOut.length > 0 ? [['Left out', window.leftOut.join(', ')] as [string, string]] : []),
     ['Data drift score', show(report.dataDriftScore)],
     ['Drifted features', `${report.driftedFeatures.length} of ${report.countedFeatures}`],
     ['Retraining', `${retraining.needed ? 'needed' : 'not needed'}: ${retraining.reason}`],

@@ -44,6 +44,7 @@ export function terminalReport(report: DriftReport): string {
   const sections = [
     `${report.model}${version}: ${report.verdict} (severity ${report.severity})`,
     `window: ${window.selection}${window.extended && window.from ? `, extended back to ${window.from}` : ''}, ${window.rows} rows; reference: ${reference.rows} rows`,
+    ...(window.leftOut.length > 0 ? [`left out: ${window.leftOut.join(', ')}`] : []),
     ...report.reasons.map((reason) => `  - ${reason}`),
     '',
   ];

@@ -87,7 +87,7 @@ export async function validateData(options: ValidateOptions): Promise<Validation
       findings.push(...(await featureFindings(each, query)));
       findings.push(...outlierFindings(each, scanned.priorities.length));
     }
-    findings.push(...(await tableFindings(query, schema, columns, 'true')));
+    findings.push(...(await tableFindings(query, schema, { columns, scope: 'true' })));
     findings.push(...(await duplicateRows(query, columns, expectations)));
     findings.push(...(await labelFindings(query, schema, columns.label, expectations)));
     const compared = reference && scanned.rows > 0 ? comparisons(counted, scanned.priorities.length) : [];

@@ -24,7 +24,7 @@ export function sampleReport(changes: Partial<DriftReport> = {}): DriftReport {
     window: {
       selection: '24 h before 2026-11-20T00:00:00.000Z',
       ...{ from: '2026-11-19T00:00:00.000Z', until: '2026-11-20T00:00:00.000Z' },
-      ...{ extended: false, rows: 12_000, minRows: 500, otherVersions: 0 },
+      ...{ extended: false, rows: 12_000, minRows: 500, otherModels: 0, unversioned: 0, leftOut: [], otherVersions: 0 },
     },
     ...{ verdict: 'drift', severity: 'critical', reasons: ['1 of 2 features drifted (more than 30 %): amount'] },
     ...{ dataDriftScore: 0.255, driftedShare: 0.5, driftedFeatures: ['amount'], countedFeatures: 2 },
