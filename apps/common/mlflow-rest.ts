@@ -1,4 +1,5 @@
-import { Failure } from './failure';
+import { readFile } from 'node:fs/promises';
+import { Failure, messageOf } from './failure';
 import { ask, type HttpAnswer, type HttpRequest, type Patience } from './http';
 
 /** How the tracking server is reached; names of the variables are MLflow's own. */
@@ -18,6 +19,8 @@ const HOST_CHECK = /Invalid Host header/i;
  * @see https://mlflow.org/docs/latest/api_reference/rest-api.html
  */
 export class MlflowRest {
+  private authority: Promise<string> | undefined;
+
   constructor(private readonly options: MlflowOptions) {}
 
   /** The server's address, without a slash at its end. */
@@ -37,9 +40,11 @@ export class MlflowRest {
   }
 
   /** Any other request, by its path. */
-  public send(path: string, request: HttpRequest): Promise<HttpAnswer> {
+  public async send(path: string, request: HttpRequest): Promise<HttpAnswer> {
+    const { signal, patience } = this.options;
     const headers = { ...this.authorization(), ...request.headers };
-    return ask(`${this.address}${path}`, { ...request, headers, signal: this.options.signal }, this.options.patience);
+    const ca = await this.certificates();
+    return ask(`${this.address}${path}`, { ...request, headers, ca, signal }, patience);
   }
 
   /**
@@ -63,6 +68,15 @@ export class MlflowRest {
     return Failure.unreachable(
       `${this.options.trackingUri} is not a tracking server: got '${text.slice(0, 80)}' for ${what}`,
     );
+  }
+
+  /** Authorities that are trusted instead of the system's, where MLflow's own variable names a file. */
+  private async certificates(): Promise<string | undefined> {
+    const path = this.options.env.MLFLOW_TRACKING_SERVER_CERT_PATH;
+    if (!path) return undefined;
+    return (this.authority ??= readFile(path, 'utf8').catch((error: unknown) => {
+      throw Failure.configuration(`cannot read MLFLOW_TRACKING_SERVER_CERT_PATH: ${messageOf(error)}`);
+    }));
   }
 
   /** As MLflow's own clients: a token wins over a user and password. */

@@ -173,3 +173,13 @@ describe('the identity', () => {
     expect(server.received[0]?.headers.authorization).toBe(expected);
   });
 });
+
+test('certificates that cannot be read are said before anything is asked', async () => {
+  const mlflow = await client({ status: 200, body: {} }, { MLFLOW_TRACKING_SERVER_CERT_PATH: '/nowhere/ca.pem' });
+  const { exitCode, problems } = await failureOf(() => mlflow.newestVersion('churn'));
+  expect([exitCode, problems]).toEqual([
+    2,
+    [expect.stringMatching(/^cannot read MLFLOW_TRACKING_SERVER_CERT_PATH: ENOENT/)],
+  ]);
+  expect(server.received).toEqual([]);
+});

@@ -55,7 +55,7 @@ export class MlflowClient {
 
   /** The version that was registered last; `undefined` when there is none. */
   public async newestVersion(model: string): Promise<ModelVersion | undefined> {
-    const filter = `name='${model}'`;
+    const filter = `name='${model.replaceAll("'", "\\'")}'`;
     const query = { filter, max_results: '1', order_by: 'creation_timestamp DESC' };
     const answer = await this.rest.read('model-versions/search', query);
     if (doesNotExist(answer)) return undefined;
