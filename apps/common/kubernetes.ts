@@ -18,12 +18,6 @@ export interface KubernetesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the API server said to a request that may fail for a reason that the caller knows how to take. */
-export interface KubernetesAnswer<T> {
-  readonly status: number;
-  readonly body: T;
-}
-
 /** The few calls that the loop makes, with the pod's own identity and least privilege. */
 export class KubernetesClient {
   constructor(private readonly options: KubernetesOptions) {}

@@ -31,15 +31,15 @@ export async function openTable(database: Database, source: DataSource, files?: 
   const paths = await source.fetch(files);
   const partitionColumns = new Set((files ?? source.files).flatMap(({ partitions }) => Object.keys(partitions)));
   const name = database.newName('data');
-  const own = await describe(database, await reader(database, paths, source.format, false));
+  const rows = await reader(database, paths, source.format);
+  const own = await describe(database, rows(false));
   if (own.size === 0) throw Failure.configuration(`'${source.uri}' has no columns`);
   // A file's own column is a feature, whatever a folder is called; folders above the data set are none of its business.
   const fromPath = [...partitionColumns].filter((column) => !own.has(column));
   const hive = fromPath.length > 0 && fromPath.length === partitionColumns.size;
-  const rows = await reader(database, paths, source.format, hive);
   const select = hive ? [...own.keys(), ...fromPath].map(identifier).join(', ') : '*';
-  await database.run(`CREATE VIEW ${name} AS SELECT ${select} FROM ${rows}`);
-  const columns = await describe(database, name);
+  await database.run(`CREATE VIEW ${name} AS SELECT ${select} FROM ${rows(hive)}`);
+  const columns = hive ? await describe(database, name) : own;
   return { name, format: source.format, columns, partitionColumns: new Set(hive ? fromPath : []) };
 }
 
@@ -55,16 +55,22 @@ async function describe(database: Database, relation: string): Promise<Map<strin
 // Quotes that only come after the sample from which they would be guessed would become part of the values.
 const CSV = `all_varchar = true, header = true, strict_mode = true, quote = '"', escape = '"'`;
 
-async function reader(database: Database, paths: readonly string[], format: Format, hive: boolean): Promise<string> {
-  const partitions = `hive_partitioning = ${hive}${hive ? ', hive_types_autocast = false' : ''}`;
+/** The files as an SQL relation, with or without the partitions of their paths as columns. */
+async function reader(
+  database: Database,
+  paths: readonly string[],
+  format: Format,
+): Promise<(hive: boolean) => string> {
   const list = `[${paths.map(literal).join(', ')}]`;
-  if (format === 'parquet') return `read_parquet(${list}, ${partitions}, union_by_name = true)`;
-  if (format === 'csv') return `read_csv(${list}, ${CSV}, ${partitions}, union_by_name = true)`;
+  const partitions = (hive: boolean): string =>
+    `hive_partitioning = ${hive}${hive ? ', hive_types_autocast = false' : ''}`;
+  if (format === 'parquet') return (hive) => `read_parquet(${list}, ${partitions(hive)}, union_by_name = true)`;
+  if (format === 'csv') return (hive) => `read_csv(${list}, ${CSV}, ${partitions(hive)}, union_by_name = true)`;
   // Types that the reader would guess from a sample fail on the first value that differs, so only the names are taken.
   const guess = `read_json(${list}, format = 'auto', sample_size = -1, records = 'true', union_by_name = true)`;
   const described = await database.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${guess}`);
   const columns = described.map(({ column_name: name }) => `${literal(name)}: 'VARCHAR'`).join(', ');
-  return `read_json(${list}, format = 'auto', records = 'true', columns = {${columns}}, ${partitions})`;
+  return (hive) => `read_json(${list}, format = 'auto', records = 'true', columns = {${columns}}, ${partitions(hive)})`;
 }
 
 function kindOf(type: string): ColumnKind {
