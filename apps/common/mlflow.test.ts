@@ -1,4 +1,4 @@
-import { MlflowClient, type ModelVersion } from './mlflow';
+import { MlflowClient } from './mlflow';
 import { type Answer, LocalServer, type Received } from './testing/local-server';
 import { failureOf } from './testing/problems';
 
@@ -17,7 +17,6 @@ async function client(
 }
 
 const VERSION = { name: 'churn', version: 3, run_id: 'r1', creation_timestamp: '1700000000000', source: 's3://a/3' };
-const RUN: ModelVersion = { version: '3', runId: 'r1', createdAt: new Date(0), tags: {} };
 
 describe('the version of an alias', () => {
   test('is read, whatever the types of its numbers', async () => {
@@ -29,6 +28,7 @@ describe('the version of an alias', () => {
       version: '3',
       runId: 'r1',
       source: 's3://a/3',
+      ready: true,
       createdAt: new Date('2023-11-14T22:13:20Z'),
       tags: { a: 'b' },
     });
@@ -95,7 +95,7 @@ describe('the newest version', () => {
 describe('an artifact', () => {
   test('is read by the run', async () => {
     const mlflow = await client({ status: 200, body: 'text' });
-    expect(await mlflow.artifact(RUN, 'monitoring/a.json')).toBe('text');
+    expect(await mlflow.artifact('r1', 'monitoring/a.json')).toBe('text');
     expect(server.received[0]?.path).toBe('/get-artifact?run_uuid=r1&path=monitoring%2Fa.json');
   });
 
@@ -103,18 +103,18 @@ describe('an artifact', () => {
     [404, 'Not Found'],
     [500, 'FileNotFoundError: No such file or directory'],
   ])('is nothing when there is none (%d)', async (status, body) => {
-    expect(await (await client({ status, body })).artifact(RUN, 'a')).toBeUndefined();
+    expect(await (await client({ status, body })).artifact('r1', 'a')).toBeUndefined();
   });
 
   test('is nothing, without a question, when the version has no run', async () => {
     const mlflow = await client({ status: 500 });
-    expect(await mlflow.artifact({ ...RUN, runId: undefined }, 'a')).toBeUndefined();
+    expect(await mlflow.artifact(undefined, 'a')).toBeUndefined();
     expect(server.received).toHaveLength(0);
   });
 
   test('is not nothing when the server failed', async () => {
     const mlflow = await client({ status: 500, body: 'database is locked' });
-    expect(await failureOf(() => mlflow.artifact(RUN, 'a'))).toEqual({
+    expect(await failureOf(() => mlflow.artifact('r1', 'a'))).toEqual({
       exitCode: 3,
       problems: [`the tracking server ${server.url}/ answered 500 for the artifact 'a' of run r1: database is locked`],
     });

@@ -11,13 +11,17 @@ export interface ModelVersion {
   readonly source?: string;
   /** When it was registered. */
   readonly createdAt: Date;
+  /** A version that is still being written can be neither judged nor promoted. */
+  readonly ready: boolean;
   readonly tags: Readonly<Record<string, string>>;
 }
 
-interface RawVersion {
+/** A version as MLflow's API has it. */
+export interface RawVersion {
   readonly version: string | number;
   readonly run_id?: string;
   readonly source?: string;
+  readonly status?: string;
   /** 64-bit numbers may arrive as text. */
   readonly creation_timestamp: string | number;
   readonly tags?: readonly { readonly key: string; readonly value: string }[];
@@ -41,8 +45,7 @@ export class MlflowClient {
     alias: string = MLFLOW_ALIASES.champion,
   ): Promise<ModelVersion | undefined> {
     const answer = await this.rest.read('registered-models/alias', { name: model, alias });
-    // Stores differ: an unknown alias is INVALID_PARAMETER_VALUE (400) in most, RESOURCE_DOES_NOT_EXIST (404) in others.
-    if (doesNotExist(answer) || (answer.status === 400 && /not found/i.test(answer.text))) return undefined;
+    if (isUnknownAlias(answer)) return undefined;
     return this.modelVersion(answer, `the version '${model}@${alias}'`);
   }
 
@@ -66,15 +69,15 @@ export class MlflowClient {
     return found[0] && toVersion(found[0]);
   }
 
-  /** A text among the artifacts of a version's run; `undefined` when the run has no such artifact. */
-  public async artifact(version: ModelVersion, path: string): Promise<string | undefined> {
-    if (version.runId === undefined) return undefined;
-    const query = new URLSearchParams({ run_uuid: version.runId, path });
+  /** A text among the artifacts of a run; `undefined` when it has no such artifact. */
+  public async artifact(runId: string | undefined, path: string): Promise<string | undefined> {
+    if (runId === undefined) return undefined;
+    const query = new URLSearchParams({ run_uuid: runId, path });
     const answer = await this.rest.send(`/get-artifact?${query.toString()}`, {});
     // Servers on a file store answer 500 for a file that is not there; proxying ones 404.
     if (answer.status === 404 || (answer.status === 500 && /no such file|not found|does not exist/i.test(answer.text)))
       return undefined;
-    return this.rest.checked(answer, `the artifact '${path}' of run ${version.runId}`).text;
+    return this.rest.checked(answer, `the artifact '${path}' of run ${runId}`).text;
   }
 
   private modelVersion(answer: HttpAnswer, what: string): ModelVersion {
@@ -84,12 +87,19 @@ export class MlflowClient {
   }
 }
 
-function toVersion(raw: RawVersion): ModelVersion {
+/** Stores differ: an unknown alias is INVALID_PARAMETER_VALUE (400) in most, RESOURCE_DOES_NOT_EXIST (404) in others. */
+export function isUnknownAlias(answer: HttpAnswer): boolean {
+  return doesNotExist(answer) || (answer.status === 400 && /not found/i.test(answer.text));
+}
+
+/** What the loop takes of a version. */
+export function toVersion(raw: RawVersion): ModelVersion {
   return {
     version: String(raw.version),
     runId: raw.run_id === '' ? undefined : raw.run_id,
     source: raw.source,
     createdAt: new Date(Number(raw.creation_timestamp)),
+    ready: (raw.status ?? 'READY') === 'READY',
     tags: Object.fromEntries((raw.tags ?? []).map(({ key, value }) => [key, value])),
   };
 }

@@ -82,3 +82,10 @@ export interface DriftCheckFile {
   /** Address of the Pushgateway. */
   readonly pushgateway: string;
 }
+
+/** What live data is judged by unless somebody says otherwise. */
+export const DRIFT_CHECK_DEFAULTS = {
+  window: { hours: 24, minRows: 500, extendDays: 7 },
+  decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 },
+  performance: { minLabels: 200, maxDrop: 0.05, confidence: 0.95, onDegraded: 'review' },
+} as const;

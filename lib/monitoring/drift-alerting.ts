@@ -10,6 +10,7 @@ import {
   CONTAINER_ENTRYPOINT,
   CONTAINER_USER,
   DEFAULT_OUTPUT_DIR,
+  DRIFT_CHECK_DEFAULTS,
   DRIFT_CHECK_FILE_VERSION,
   type DriftCheckFile,
   LABELS,
@@ -161,11 +162,6 @@ export interface DriftAlertingProps {
   readonly serviceAccountAnnotations?: { readonly [key: string]: string };
 }
 
-const MIN_ROWS = 500;
-const EXTEND_DAYS = 7;
-const SIGNIFICANCE = 0.01;
-const PERFORMANCE = { maxDrop: 0.05, confidence: 0.95 };
-
 /**
  * The watch over a served model: an hourly check of its live data against the champion's reference profile, the alerts on
  * what the check finds and on the check itself, and the way from drift to a retraining.
@@ -186,7 +182,7 @@ export class DriftAlerting extends Construct {
     const { platform, model } = props.servedModel;
     this.platform = platform;
     this.model = model;
-    this.driftThreshold = props.driftThreshold ?? 0.15;
+    this.driftThreshold = props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold;
     this.name = model.objectName('driftCheck');
     const problems = Problems.of(this);
     checkDriftAlerting(props, problems);
@@ -232,6 +228,7 @@ export class DriftAlerting extends Construct {
 
   private configuration(props: DriftAlertingProps): DriftCheckFile {
     const { retrains } = props;
+    const { window, decision, performance } = DRIFT_CHECK_DEFAULTS;
     return {
       version: DRIFT_CHECK_FILE_VERSION,
       model: this.model.name,
@@ -240,20 +237,21 @@ export class DriftAlerting extends Construct {
       predictions: props.predictionLogUri,
       ...(props.labelsUri !== undefined && { labels: props.labelsUri }),
       reference: { registry: this.platform.mlflowTrackingUri, alias: MLFLOW_ALIASES.champion },
-      window: { hours: (props.window ?? Duration.hours(24)).toHours(), minRows: MIN_ROWS, extendDays: EXTEND_DAYS },
+      window: { ...window, hours: props.window?.toHours() ?? window.hours },
       decision: {
         featureThreshold: this.driftThreshold,
-        driftedShare: props.driftedShare ?? 0.3,
-        significance: SIGNIFICANCE,
-        consecutiveWindows: props.consecutiveWindows ?? 1,
+        driftedShare: props.driftedShare ?? decision.driftedShare,
+        significance: decision.significance,
+        consecutiveWindows: props.consecutiveWindows ?? decision.consecutiveWindows,
       },
       ...(props.statistics && {
         features: Object.fromEntries(Object.entries(props.statistics).map(([name, each]) => [name, each._toRule()])),
       }),
       performance: {
-        minLabels: props.minLabels ?? 200,
-        ...PERFORMANCE,
-        onDegraded: props.retrainsOnDegradedPerformance ? 'retrain' : 'review',
+        minLabels: props.minLabels ?? performance.minLabels,
+        maxDrop: performance.maxDrop,
+        confidence: performance.confidence,
+        onDegraded: props.retrainsOnDegradedPerformance ? 'retrain' : performance.onDegraded,
       },
       ...(retrains && {
         retrain: {

@@ -1,5 +1,5 @@
 import { removeTemporaryFiles } from '../../common/temporary-files';
-import { repeat, testRandom, type TestColumns, type TestValue } from '../data/test-data';
+import { repeat, testRandom, type TestColumns, type TestValue } from '../../common/testing/test-data';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { serializeReport } from '../report/numbers';
 import { type DriftReport, type FeatureDrift } from './drift-report';

@@ -1,4 +1,4 @@
-import { repeat } from '../data/test-data';
+import { repeat } from '../../common/testing/test-data';
 import { decide, type Decision, type Evidence } from './decision';
 import { type FeatureDrift, type Finding, type PerformanceReport } from './drift-report';
 

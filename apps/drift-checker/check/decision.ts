@@ -1,7 +1,7 @@
 import { type DriftCheckFile, type FeatureSchema } from 'cdk8s-mlops/contract';
 import { isError } from '../performance/metrics';
 import {
-  type DriftVerdict,
+  type DriftReport,
   type FeatureDrift,
   type Finding,
   type PerformanceReport,
@@ -26,15 +26,10 @@ export interface Evidence {
 }
 
 /** The verdict, and a sentence for each thing that led to it. */
-export interface Decision {
-  readonly verdict: DriftVerdict;
-  readonly severity: Severity;
-  readonly reasons: readonly string[];
-  readonly dataDriftScore: number;
-  readonly driftedShare: number;
-  readonly driftedFeatures: readonly string[];
-  readonly countedFeatures: number;
-}
+export type Decision = Pick<
+  DriftReport,
+  'verdict' | 'severity' | 'reasons' | 'dataDriftScore' | 'driftedShare' | 'driftedFeatures' | 'countedFeatures'
+>;
 
 /**
  * Share of the features that drifted, and their weighted score. Features without importance are reported, never counted; broken and

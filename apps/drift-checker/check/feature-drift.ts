@@ -86,8 +86,9 @@ export function currentCounts(current: ColumnCounts): number[] {
     : [...current.counts, current.other, current.missing];
 }
 
-const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
-const missingRatio = (counts: readonly number[]): number => counts.at(-1)! / Math.max(1, total(counts));
+export const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+/** Share of the last count, which is that of the missing values. */
+export const missingRatio = (counts: readonly number[]): number => counts.at(-1)! / Math.max(1, total(counts));
 
 function allStatistics({ profile, current, sampled }: Comparison, psi: number): FeatureDrift['statistics'] {
   const [reference, counts] = [referenceCounts(profile), currentCounts(current)];

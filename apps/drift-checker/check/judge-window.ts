@@ -1,7 +1,7 @@
 import { type FeatureSchema, type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { type Database } from '../../common/data/database';
+import { type Column } from '../../common/data/table';
 import { Failure } from '../../common/failure';
-import { type Database } from '../data/database';
-import { type Column } from '../data/table';
 import { type FeatureProfile, type ReferenceProfile } from '../profile/reference-profile';
 import { SAMPLE_SIZE } from '../scan/sampler';
 import { type ColumnCounts, type ColumnPlan, scan } from '../scan/scan';

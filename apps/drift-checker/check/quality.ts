@@ -1,11 +1,11 @@
 import { type FeatureSchema } from 'cdk8s-mlops/contract';
-import { type Database, identifier, literal } from '../data/database';
-import { categoryExpression, type Column, numericExpression, type Table } from '../data/table';
+import { type Database, identifier, literal } from '../../common/data/database';
+import { categoryExpression, type Column, numericExpression, type Table } from '../../common/data/table';
 import { type FeatureProfile } from '../profile/reference-profile';
 import { type ColumnCounts } from '../scan/scan';
 import { differenceInterval, wilsonInterval } from '../statistics/intervals';
 import { type Finding, type FindingSeverity } from './drift-report';
-import { currentCounts, referenceCounts } from './feature-drift';
+import { currentCounts, referenceCounts, missingRatio, total } from './feature-drift';
 
 /** A share from which on a defect of the data is more than a nuisance. */
 const CRITICAL_SHARE = 0.05;
@@ -68,16 +68,7 @@ export async function featureFindings(checked: CheckedFeature, query: QualityQue
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.001 ? 3 : 1)} %`;
 const graded = (share: number): FindingSeverity => (share >= CRITICAL_SHARE ? 'critical' : 'warning');
-const missingShare = (profile: FeatureProfile): number => {
-  const counts = referenceCounts(profile);
-  return (
-    counts.at(-1)! /
-    Math.max(
-      1,
-      counts.reduce((sum, count) => sum + count, 0),
-    )
-  );
-};
+const missingShare = (profile: FeatureProfile): number => missingRatio(referenceCounts(profile));
 
 /** Missing values are a finding when their share rose: enough to matter, and more than chance. */
 function missingFindings({ feature, profile }: CheckedFeature, missing: number, rows: number): Finding[] {
@@ -96,7 +87,7 @@ function missingFindings({ feature, profile }: CheckedFeature, missing: number, 
     ];
   }
   const counts = referenceCounts(profile);
-  const all = counts.reduce((sum, count) => sum + count, 0);
+  const all = total(counts);
   const before = counts.at(-1)! / all;
   const { low } = differenceInterval(
     { estimate: before, ...wilsonInterval(counts.at(-1)!, all, CONFIDENCE) },
@@ -240,7 +231,7 @@ function constantFinding({ feature, current, profile }: CheckedFeature, rows: nu
 function largestShare(profile: FeatureProfile): number {
   if (profile.type === 'numeric' && profile.minimum === profile.maximum) return 1;
   const counts = referenceCounts(profile).slice(0, -1);
-  const all = counts.reduce((sum, count) => sum + count, 0);
+  const all = total(counts);
   return all > 0 ? Math.max(...counts) / all : 1;
 }
 

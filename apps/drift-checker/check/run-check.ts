@@ -1,9 +1,9 @@
 import { type DriftCheckFile, type ModelSchema } from 'cdk8s-mlops/contract';
+import { DataSource } from '../../common/data/data-source';
+import { Database } from '../../common/data/database';
 import { type Log } from '../../common/log';
 import { type ModelVersion } from '../../common/mlflow';
 import { splitColumnNames } from '../config/columns';
-import { DataSource } from '../data/data-source';
-import { Database } from '../data/database';
 import { PredictionLog } from '../data/prediction-log';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { decide, modelDrift } from './decision';

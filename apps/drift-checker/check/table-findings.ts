@@ -1,7 +1,7 @@
 import { type ModelSchema, PREDICTION_LOG_PARTITIONS } from 'cdk8s-mlops/contract';
-import { identifier } from '../data/database';
+import { identifier } from '../../common/data/database';
+import { categoryExpression, timeExpression } from '../../common/data/table';
 import { type PredictionColumns } from '../data/predictions';
-import { categoryExpression, timeExpression } from '../data/table';
 import { type Finding } from './drift-report';
 import { type QualityQuery } from './quality';
 import { type LeftRows } from './window';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type FeatureSchema, type ModelSchema } from 'cdk8s-mlops/contract';
 import { temporaryDirectory } from '../../common/temporary-files';
-import { SILENT, type TestColumns, writeData } from '../data/test-data';
+import { SILENT, type TestColumns, writeData } from '../../common/testing/test-data';
 import { makeProfile } from '../profile/make-profile';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { type DriftReport, type Finding, type FindingKind } from './drift-report';

@@ -1,6 +1,6 @@
+import { DataSource } from '../../common/data/data-source';
+import { type Database } from '../../common/data/database';
 import { splitColumnNames } from '../config/columns';
-import { DataSource } from '../data/data-source';
-import { type Database } from '../data/database';
 import { predictionsView } from '../data/predictions';
 import { estimatedPerformance } from '../performance/calibration';
 import { joinLabels, type JoinedLabels } from '../performance/labels';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
-import { repeat, testRandom, type TestColumns, type TestValue, writeData } from '../data/test-data';
+import { repeat, testRandom, type TestColumns, type TestValue, writeData } from '../../common/testing/test-data';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { type DriftReport } from './drift-report';
 import {

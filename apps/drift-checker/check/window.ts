@@ -1,11 +1,11 @@
 import { PREDICTION_LOG_PARTITIONS } from 'cdk8s-mlops/contract';
+import { type DataFile } from '../../common/data/data-source';
+import { type Database, identifier, literal } from '../../common/data/database';
+import { categoryExpression, type Table, timeExpression } from '../../common/data/table';
 import { Failure } from '../../common/failure';
 import { type ColumnNames } from '../config/columns';
-import { type DataFile } from '../data/data-source';
-import { type Database, identifier, literal } from '../data/database';
 import { type PredictionLog } from '../data/prediction-log';
 import { type PredictionColumns, predictionColumns } from '../data/predictions';
-import { categoryExpression, type Table, timeExpression } from '../data/table';
 
 /** Which rows of the prediction log are judged. */
 export type WindowSelection =

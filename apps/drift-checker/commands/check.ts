@@ -1,5 +1,6 @@
 import {
   COMMANDS,
+  DRIFT_CHECK_DEFAULTS,
   type DriftCheckFile,
   EXIT_CODES,
   MLFLOW_ALIASES,
@@ -7,7 +8,8 @@ import {
 } from 'cdk8s-mlops/contract';
 import { type Call, contractOptions } from '../../common/command-line';
 import { Failure } from '../../common/failure';
-import { MlflowClient, type ModelVersion } from '../../common/mlflow';
+import { MlflowClient } from '../../common/mlflow';
+import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { readYamlFile } from '../../common/yaml-file';
 import { runCheck } from '../check/run-check';
@@ -16,17 +18,10 @@ import { checkConfigAgainstSchema } from '../config/check-config-against-schema'
 import { parseColumnNames } from '../config/columns';
 import { DRIFT_CHECK_CONFIG, MAX_HOURS } from '../config/drift-check-config';
 import { readModelSchema } from '../config/model-schema-file';
-import { checkProfileModel, parseProfile, readProfile, type ReferenceProfile } from '../profile/reference-profile';
+import { readProfile } from '../profile/reference-profile';
+import { checkedVersion, type SourcedProfile, versionProfile } from '../profile/version-profile';
 import { terminalReport } from '../report/terminal';
-import { clearOutputs, outputDirectory } from '../report/write-outputs';
 import { publish } from './publish';
-
-/** What a call without a configuration file is judged by: the defaults of `DriftAlerting`. */
-const DEFAULTS = {
-  window: { hours: 24, minRows: 500, extendDays: 7 },
-  decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 },
-  performance: { minLabels: 200, maxDrop: 0.05, confidence: 0.95, onDegraded: 'review' },
-} as const;
 
 /** The configuration, where a local call may lack what only a cluster has. */
 type Settings = Omit<DriftCheckFile, 'version' | 'reference' | 'pushgateway'> &
@@ -48,11 +43,19 @@ export const checkCommand: RunnableCommand = {
       repeatable: true,
     },
     until: { help: 'end of the window, ISO 8601', value: 'TIME', default: 'the last full hour' },
-    hours: { help: 'length of the window', value: 'N', default: '24' },
+    hours: { help: 'length of the window', value: 'N', default: String(DRIFT_CHECK_DEFAULTS.window.hours) },
     partition: { help: 'judge one partition instead of a time', value: 'KEY=VALUE', repeatable: true },
     all: { help: 'judge all rows' },
-    'min-rows': { help: 'rows below which nothing is judged', value: 'N', default: '500' },
-    threshold: { help: 'score from which on a feature has drifted', value: 'X', default: '0.15' },
+    'min-rows': {
+      help: 'rows below which nothing is judged',
+      value: 'N',
+      default: String(DRIFT_CHECK_DEFAULTS.window.minRows),
+    },
+    threshold: {
+      help: 'score from which on a feature has drifted',
+      value: 'X',
+      default: String(DRIFT_CHECK_DEFAULTS.decision.featureThreshold),
+    },
     'dry-run': { help: 'start no training and push no metrics; everything else happens' },
     'fail-on-no': { help: 'exit with code 10 when the data drifted' },
   },
@@ -95,7 +98,7 @@ async function readSettings(call: Call): Promise<Settings> {
   }
   const columns = { ...file?.columns, ...parseColumnNames(call.texts('column')) };
   const base: Settings = file ?? {
-    ...DEFAULTS,
+    ...DRIFT_CHECK_DEFAULTS,
     model: (await readModelSchema(schema)).model,
     namespace: 'default',
     schema,
@@ -119,9 +122,7 @@ async function readSettings(call: Call): Promise<Settings> {
   };
 }
 
-interface Reference {
-  readonly profile: ReferenceProfile;
-  readonly source: string;
+interface Reference extends SourcedProfile {
   readonly modelVersion: string | undefined;
 }
 
@@ -145,32 +146,10 @@ async function readReference(settings: Settings, registry: MlflowClient | undefi
       `model '${model}' has no version with the alias '${alias}': without a ${MLFLOW_ALIASES.champion} there is no reference; register one, or name a profile with --profile`,
     );
   }
-  return { ...(await championProfile(registry, model, champion)), modelVersion: champion.version };
-}
-
-async function championProfile(
-  registry: MlflowClient,
-  model: string,
-  champion: ModelVersion,
-): Promise<Pick<Reference, 'profile' | 'source'>> {
-  const source = `models:/${model}/${champion.version}/${REFERENCE_PROFILE_ARTIFACT}`;
-  const text = await registry.artifact(champion, REFERENCE_PROFILE_ARTIFACT);
-  if (text === undefined) {
-    throw Failure.configuration(
-      `version ${champion.version} of '${model}' has no artifact '${REFERENCE_PROFILE_ARTIFACT}': make it with 'drift-checker profile', or name a profile with --profile`,
-    );
-  }
-  const profile = parseProfile(text, source);
-  checkProfileModel(profile, model, source);
-  checkedVersion(profile, champion.version, source);
-  return { profile, source };
-}
-
-function checkedVersion(profile: ReferenceProfile, version: string | undefined, source: string): string | undefined {
-  if (version === undefined || profile.modelVersion === undefined || profile.modelVersion === version)
-    return version ?? profile.modelVersion;
+  const found = await versionProfile(registry, model, champion);
+  if (found) return { ...found, modelVersion: champion.version };
   throw Failure.configuration(
-    `'${source}' is the reference profile of version ${profile.modelVersion}, not of version ${version}`,
+    `version ${champion.version} of '${model}' has no artifact '${REFERENCE_PROFILE_ARTIFACT}': make it with 'drift-checker profile', or name a profile with --profile`,
   );
 }
 

@@ -3,6 +3,7 @@ import { type DriftCheckFile, OUTPUT_FILES, PUSH_JOBS, STEP_ENVIRONMENT } from '
 import { Attempts } from '../../common/attempts';
 import { KubernetesClient } from '../../common/kubernetes';
 import { writeTexts } from '../../common/object-store';
+import { outputDirectory, writeOutputs } from '../../common/outputs';
 import { pushMetrics } from '../../common/pushgateway';
 import { type Context } from '../../common/run-app';
 import { joinUri } from '../../common/uri';
@@ -10,7 +11,6 @@ import { type DriftReport } from '../check/drift-report';
 import { driftEvents, driftMetrics } from '../report/drift-metrics';
 import { htmlReport } from '../report/html';
 import { serializeReport } from '../report/numbers';
-import { outputDirectory, writeOutputs } from '../report/write-outputs';
 import { startTraining } from '../retrain/start-training';
 
 /** Where a report goes, and what may follow from it. */

@@ -1,14 +1,16 @@
-import { COMMANDS, EXIT_CODES, MLFLOW_ALIASES, REFERENCE_PROFILE_ARTIFACT } from 'cdk8s-mlops/contract';
+import { COMMANDS, EXIT_CODES, MLFLOW_ALIASES } from 'cdk8s-mlops/contract';
 import { type Call, contractOptions } from '../../common/command-line';
 import { MlflowClient } from '../../common/mlflow';
 import { writeTexts } from '../../common/object-store';
+import { clearOutputs, outputDirectory, writeOutputs } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
+import { printable } from '../../common/text-table';
 import { parseColumnNames } from '../config/columns';
 import { readModelSchema } from '../config/model-schema-file';
-import { checkProfileModel, parseProfile, readProfile } from '../profile/reference-profile';
+import { readProfile } from '../profile/reference-profile';
+import { versionProfile } from '../profile/version-profile';
 import { serializeReport } from '../report/numbers';
-import { findingLines, printable } from '../report/terminal';
-import { clearOutputs, outputDirectory, writeOutputs } from '../report/write-outputs';
+import { findingLines } from '../report/terminal';
 import {
   DEFAULT_EXPECTATIONS,
   validateData,
@@ -94,20 +96,16 @@ async function readReference(
   if (registry === undefined) return undefined;
   const client = new MlflowClient({ trackingUri: registry, env, signal });
   const champion = await client.versionByAlias(model, MLFLOW_ALIASES.champion);
-  const text = champion && (await client.artifact(champion, REFERENCE_PROFILE_ARTIFACT));
-  if (!champion || text === undefined) {
+  const found = champion && (await versionProfile(client, model, champion));
+  if (!found) {
     log.info(
       { model },
       champion
         ? 'the champion has no reference profile: nothing to compare with'
         : 'no champion yet: nothing to compare with',
     );
-    return undefined;
   }
-  const source = `models:/${model}/${champion.version}/${REFERENCE_PROFILE_ARTIFACT}`;
-  const profile = parseProfile(text, source);
-  checkProfileModel(profile, model, source);
-  return { profile, source };
+  return found;
 }
 
 function terminalValidation({ model, passed, rows, findings }: ValidationReport): string {

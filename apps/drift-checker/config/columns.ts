@@ -1,6 +1,6 @@
 import { PREDICTION_LOG_COLUMNS, suggest } from 'cdk8s-mlops/contract';
+import { type Column, type Table } from '../../common/data/table';
 import { Failure } from '../../common/failure';
-import { type Column, type Table } from '../data/table';
 
 /** A column of the contract that is no feature. */
 export type Role = (typeof PREDICTION_LOG_COLUMNS)[keyof typeof PREDICTION_LOG_COLUMNS];

@@ -1,15 +1,15 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { DataSource } from '../../common/data/data-source';
+import { Database } from '../../common/data/database';
+import { openTable } from '../../common/data/table';
 import { Failure } from '../../common/failure';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
+import { repeat, SILENT, testRandom, writeData } from '../../common/testing/test-data';
 import { type DriftReport } from '../check/drift-report';
 import { check, findings, testProfile, testSchema } from '../check/test-check';
 import { type ReferenceProfile } from '../profile/reference-profile';
-import { DataSource } from './data-source';
-import { Database } from './database';
-import { openTable } from './table';
-import { repeat, SILENT, testRandom, writeData } from './test-data';
 
 const { normal } = testRandom(51);
 const SCHEMA = testSchema({ a: {}, c: { type: 'categorical' } });

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 import { type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { type DataSource } from '../../common/data/data-source';
+import { type Database, identifier } from '../../common/data/database';
+import { type Table } from '../../common/data/table';
 import { Failure, messageOf } from '../../common/failure';
 import { type LogRecord, parseLogObject } from '../payload/log-record';
 import { pairCall, type PredictionRow } from '../payload/pair';
-import { type DataSource } from './data-source';
-import { type Database, identifier } from './database';
-import { type Table } from './table';
 
 /** Bytes that tell what a file is. */
 const HEAD = 64 * 1024;

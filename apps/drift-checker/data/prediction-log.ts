@@ -1,8 +1,8 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
-import { type DataFile, type DataSource } from './data-source';
-import { type Database } from './database';
+import { type DataFile, type DataSource } from '../../common/data/data-source';
+import { type Database } from '../../common/data/database';
+import { openTable, type Table } from '../../common/data/table';
 import { isPayloadLog, openPayloadLog } from './payload-log';
-import { openTable, type Table } from './table';
 
 /** Predictions as rows, whether they were written as rows or as the payloads of requests and responses. */
 export class PredictionLog {

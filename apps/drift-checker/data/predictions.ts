@@ -1,7 +1,13 @@
 import { type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { type Database } from '../../common/data/database';
+import {
+  categoryExpression,
+  type Column,
+  numericExpression,
+  type Table,
+  timeExpression,
+} from '../../common/data/table';
 import { type ColumnNames, roleColumn } from '../config/columns';
-import { type Database } from './database';
-import { categoryExpression, type Column, numericExpression, type Table, timeExpression } from './table';
 
 const c = PREDICTION_LOG_COLUMNS;
 

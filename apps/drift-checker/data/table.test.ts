@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type ModelSchema } from 'cdk8s-mlops/contract';
+import { DataSource } from '../../common/data/data-source';
+import { Database } from '../../common/data/database';
+import { categoryExpression, numericExpression, openTable, type Table, timeExpression } from '../../common/data/table';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
-import { DataSource } from './data-source';
-import { Database } from './database';
+import { SILENT } from '../../common/testing/test-data';
 import { isPayloadLog, openPayloadLog } from './payload-log';
-import { categoryExpression, numericExpression, openTable, type Table, timeExpression } from './table';
-import { SILENT } from './test-data';
 
 let database: Database;
 let folder: string;

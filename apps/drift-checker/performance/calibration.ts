@@ -1,5 +1,5 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
-import { type Database, literal } from '../data/database';
+import { type Database, literal } from '../../common/data/database';
 import { isotonicRegression } from '../statistics/isotonic';
 import { areaUnderRoc, f1 } from '../statistics/performance';
 import { type PerformanceMetric } from './metrics';

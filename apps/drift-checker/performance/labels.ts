@@ -1,11 +1,11 @@
 import { PREDICTION_LOG_PARTITIONS } from 'cdk8s-mlops/contract';
 import { type ModelSchema } from 'cdk8s-mlops/contract';
+import { type DataSource } from '../../common/data/data-source';
+import { type Database, literal } from '../../common/data/database';
+import { categoryExpression, openTable, timeExpression } from '../../common/data/table';
 import { Failure } from '../../common/failure';
 import { type ColumnNames } from '../config/columns';
-import { type DataSource } from '../data/data-source';
-import { type Database, literal } from '../data/database';
 import { answerExpression, predictionColumns } from '../data/predictions';
-import { categoryExpression, openTable, timeExpression } from '../data/table';
 
 /** Predictions of a window with their labels, and how they came. */
 export interface JoinedLabels {

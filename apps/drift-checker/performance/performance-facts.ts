@@ -1,5 +1,5 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
-import { type Database, literal } from '../data/database';
+import { type Database, literal } from '../../common/data/database';
 import { type PerformanceFacts } from '../profile/reference-profile';
 import { areaUnderRoc } from '../statistics/performance';
 

@@ -2,9 +2,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
+import { repeat, testRandom, type TestColumns, type TestValue } from '../../common/testing/test-data';
 import { type DriftReport, type MetricReport } from '../check/drift-report';
 import { check, findings, TEST_CONFIG, type TestCheck, testFile, testProfile, testSchema } from '../check/test-check';
-import { repeat, testRandom, type TestColumns, type TestValue } from '../data/test-data';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { calibrated } from './calibration';
 

@@ -1,4 +1,4 @@
-import { repeat, testRandom } from '../data/test-data';
+import { repeat, testRandom } from '../../common/testing/test-data';
 import { populationStability } from '../statistics/population-stability';
 import { categoryBins, finiteSorted, quantileEdges } from './bins';
 

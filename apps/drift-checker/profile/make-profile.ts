@@ -1,12 +1,12 @@
 import { type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import { DataSource } from '../../common/data/data-source';
+import { Database, literal } from '../../common/data/database';
+import { openTable, type Table } from '../../common/data/table';
 import { dataDigest } from '../../common/data-digest';
 import { Failure } from '../../common/failure';
 import { type Log } from '../../common/log';
 import { type ColumnNames } from '../config/columns';
-import { DataSource } from '../data/data-source';
-import { Database, literal } from '../data/database';
 import { predictionColumns, predictionsView } from '../data/predictions';
-import { openTable, type Table } from '../data/table';
 import { calibrationOf } from '../performance/calibration';
 import { performanceFacts } from '../performance/performance-facts';
 import { DEFAULT_BINS } from './bins';

@@ -1,7 +1,7 @@
 import { type FeatureSchema } from 'cdk8s-mlops/contract';
+import { type Database } from '../../common/data/database';
+import { categoryExpression, type Column, type Table } from '../../common/data/table';
 import { type Log } from '../../common/log';
-import { type Database } from '../data/database';
-import { categoryExpression, type Column, type Table } from '../data/table';
 import { SAMPLE_SIZE } from '../scan/sampler';
 import { type ColumnCounts, type ColumnPlan, scan, type ScanResult } from '../scan/scan';
 import { categoryBins, finiteSorted, quantileEdges } from './bins';

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { type ModelSchema } from 'cdk8s-mlops/contract';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
-import { repeat, SILENT, testRandom, type TestColumns, type TestValue, writeData } from '../data/test-data';
+import {
+  repeat,
+  SILENT,
+  testRandom,
+  type TestColumns,
+  type TestValue,
+  writeData,
+} from '../../common/testing/test-data';
 import { makeProfile, type MakeProfileOptions } from './make-profile';
 import { mergeProfiles } from './merge-profiles';
 import {

@@ -1,17 +1,14 @@
-import { Gauge, Registry } from 'prom-client';
-import { METRICS, type MetricSpec } from 'cdk8s-mlops/contract';
+import { METRICS } from 'cdk8s-mlops/contract';
+import { exposition, type SetGauge } from '../../common/exposition';
 import { type DriftReport } from '../check/drift-report';
 import { PERFORMANCE_METRICS } from '../performance/metrics';
 
 /** What the champion is called where no registry or log says its version. */
 const UNKNOWN_VERSION = 'unknown';
 
-/** Sets a gauge; labels that the metric does not have are left out. */
-type SetGauge = (metric: MetricSpec, value: number, more?: Readonly<Record<string, string>>) => void;
-
 /** What a report says of now, in Prometheus's text format. What could not be judged has no series. */
 export function driftMetrics(report: DriftReport): Promise<string> {
-  return exposition(report, (set) => setState(report, set));
+  return exposition(labelsOf(report), (set) => setState(report, set));
 }
 
 /** When things happened: these outlive the next check, which may be inconclusive or ask for nothing. */
@@ -19,22 +16,14 @@ export function driftEvents(
   report: DriftReport,
   { judgedAt, retrainedAt }: { readonly judgedAt?: Date; readonly retrainedAt?: Date },
 ): Promise<string> {
-  return exposition(report, (set) => {
+  return exposition(labelsOf(report), (set) => {
     if (judgedAt) set(METRICS.driftCheckLastSuccess, judgedAt.getTime() / 1000);
     if (retrainedAt) set(METRICS.retrainLastTriggered, retrainedAt.getTime() / 1000);
   });
 }
 
-function exposition({ model, namespace, modelVersion }: DriftReport, fill: (set: SetGauge) => void): Promise<string> {
-  const registry = new Registry();
-  const gauges = new Map<string, Gauge>();
-  fill(({ name, help, labels }, value, more = {}) => {
-    const all: Record<string, string> = { model, namespace, version: modelVersion ?? UNKNOWN_VERSION, ...more };
-    const gauge = gauges.get(name) ?? new Gauge({ name, help, labelNames: labels, registers: [registry] });
-    gauges.set(name, gauge);
-    gauge.set(Object.fromEntries(labels.map((label) => [label, all[label]!])), value);
-  });
-  return registry.metrics();
+function labelsOf({ model, namespace, modelVersion }: DriftReport): Readonly<Record<string, string>> {
+  return { model, namespace, version: modelVersion ?? UNKNOWN_VERSION };
 }
 
 function setState(report: DriftReport, set: SetGauge): void {

@@ -1,4 +1,5 @@
-import { findingLines, terminalReport, textTable } from './terminal';
+import { textTable } from '../../common/text-table';
+import { findingLines, terminalReport } from './terminal';
 import { sampleFeature, sampleReport } from './testing/sample-report';
 
 test('the report fits a terminal, the worst feature first', () => {

@@ -1,17 +1,6 @@
+import { printable, textTable } from '../../common/text-table';
 import { type DriftReport, type FeatureDrift, type Finding } from '../check/drift-report';
 import { show, showPercent } from './numbers';
-
-/** Rows as aligned columns; all but the first are right-aligned. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd();
-  return [line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
-}
 
 /** Drifted columns first, then the worst score beside its threshold. */
 export function worstFirst(features: readonly FeatureDrift[]): FeatureDrift[] {
@@ -62,11 +51,6 @@ export function terminalReport(report: DriftReport): string {
     '',
   );
   return printable(sections.join('\n'));
-}
-
-/** Names and values come from data: none of them may drive the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }
 
 function performanceLines({ performance, estimatedPerformance }: DriftReport): string[] {

@@ -1,4 +1,4 @@
-import { repeat, testRandom } from '../data/test-data';
+import { repeat, testRandom } from '../../common/testing/test-data';
 import { quantileEdges } from '../profile/bins';
 import { NumericCounter, type NumericPlan } from './numeric-counter';
 

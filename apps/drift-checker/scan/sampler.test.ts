@@ -1,5 +1,5 @@
-import { repeat } from '../data/test-data';
-import { chiSquareSurvival } from '../statistics/special-functions';
+import { chiSquareSurvival } from '../../common/statistics/special-functions';
+import { repeat } from '../../common/testing/test-data';
 import { Sampler } from './sampler';
 
 /** The rows that a sampler keeps, by slot. */

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
+import { DataSource } from '../../common/data/data-source';
+import { Database } from '../../common/data/database';
+import { openTable } from '../../common/data/table';
 import { removeTemporaryFiles, temporaryDirectory } from '../../common/temporary-files';
-import { DataSource } from '../data/data-source';
-import { Database } from '../data/database';
-import { openTable } from '../data/table';
-import { repeat, SILENT, testRandom, type TestColumns, type TestValue, writeData } from '../data/test-data';
+import {
+  repeat,
+  SILENT,
+  testRandom,
+  type TestColumns,
+  type TestValue,
+  writeData,
+} from '../../common/testing/test-data';
 import { type ColumnCounts, type ColumnPlan, scan, type ScanResult } from './scan';
 
 type Plan =

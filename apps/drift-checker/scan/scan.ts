@@ -1,7 +1,7 @@
 import { type DuckDBDataChunk, DuckDBDoubleVector, DuckDBFloatVector, DuckDBUSmallIntVector } from '@duckdb/node-api';
+import { type Database, identifier, literal } from '../../common/data/database';
+import { categoryExpression, type Column, numericExpression, type Table } from '../../common/data/table';
 import { type Log } from '../../common/log';
-import { type Database, identifier, literal } from '../data/database';
-import { categoryExpression, type Column, numericExpression, type Table } from '../data/table';
 import { NumericCounter, type NumericPlan } from './numeric-counter';
 import { Sampler } from './sampler';
 

@@ -1,5 +1,5 @@
-import { pairCounts, type PairedCounts } from './checks';
-import { chiSquareSurvival } from './special-functions';
+import { pairCounts, type PairedCounts } from '../../common/statistics/checks';
+import { chiSquareSurvival } from '../../common/statistics/special-functions';
 
 /** Outcome of a chi-square test. */
 export interface ChiSquareTest {

@@ -1,5 +1,5 @@
-import { requireNonNegative, requirePositive, requireProbability } from './checks';
-import { normalQuantile } from './special-functions';
+import { requireNonNegative, requirePositive, requireProbability } from '../../common/statistics/checks';
+import { normalQuantile } from '../../common/statistics/special-functions';
 
 /** A two-sided confidence interval. */
 export interface Interval {

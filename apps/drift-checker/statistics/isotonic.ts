@@ -1,4 +1,4 @@
-import { requirePositive, requireSameLength } from './checks';
+import { requirePositive, requireSameLength } from '../../common/statistics/checks';
 
 /** Neighbours that share one fitted value. */
 interface Block {

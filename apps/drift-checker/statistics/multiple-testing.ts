@@ -1,4 +1,4 @@
-import { requireProbability } from './checks';
+import { requireProbability } from '../../common/statistics/checks';
 
 /**
  * P values adjusted for being many: calling those at or below q a discovery keeps the expected share of false

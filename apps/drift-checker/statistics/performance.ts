@@ -1,4 +1,4 @@
-import { requireNonNegative } from './checks';
+import { requireNonNegative } from '../../common/statistics/checks';
 import { wilsonInterval, type Interval } from './intervals';
 
 /** Counts of a binary classifier's outcomes. They may be fractional: expected counts of an estimated performance. */

@@ -1,5 +1,5 @@
-import { pairCounts } from './checks';
-import { chiSquareSurvival } from './special-functions';
+import { pairCounts } from '../../common/statistics/checks';
+import { chiSquareSurvival } from '../../common/statistics/special-functions';
 
 /** How far a histogram has moved from its reference, and whether chance alone explains it. */
 export interface PopulationStability {

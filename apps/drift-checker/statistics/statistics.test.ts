@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  chiSquareSurvival,
+  kolmogorovSurvival,
+  logGamma,
+  normalQuantile,
+} from '../../common/statistics/special-functions';
 import { chiSquareTest, cramersV, hellingerDistance, jensenShannonDistance, type ChiSquareTest } from './distances';
 import {
   aucInterval,
@@ -13,7 +19,6 @@ import { isotonicRegression } from './isotonic';
 import { benjaminiHochberg } from './multiple-testing';
 import { accuracy, areaUnderRoc, f1, f1Interval, precision, recall, type Confusion } from './performance';
 import { populationStability, type PopulationStability } from './population-stability';
-import { chiSquareSurvival, kolmogorovSurvival, logGamma, normalQuantile } from './special-functions';
 import { kolmogorovSmirnov, wassersteinDistance } from './two-sample';
 
 interface Case<Input, Expected> {

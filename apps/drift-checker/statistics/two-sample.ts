@@ -1,4 +1,4 @@
-import { kolmogorovSurvival } from './special-functions';
+import { kolmogorovSurvival } from '../../common/statistics/special-functions';
 
 /** Outcome of a two-sample Kolmogorov-Smirnov test. */
 export interface KolmogorovSmirnovTest {

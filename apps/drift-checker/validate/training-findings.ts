@@ -1,14 +1,13 @@
 import { type ModelSchema } from 'cdk8s-mlops/contract';
+import { identifier } from '../../common/data/database';
+import { type Column } from '../../common/data/table';
 import { type FeatureDrift, type Finding } from '../check/drift-report';
 import { type Comparison } from '../check/feature-drift';
 import { type CheckedFeature, type QualityQuery } from '../check/quality';
-import { identifier } from '../data/database';
 import { answerExpression, type PredictionColumns } from '../data/predictions';
-import { type Column } from '../data/table';
 import { finiteSorted } from '../profile/bins';
+import { showPercent } from '../report/numbers';
 import { type Expectations } from './validate-data';
-
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Interquartile ranges from the median beyond which a value is not of this distribution, however heavy its tails. */
 const OUTLIER_RANGES = 100;
@@ -36,7 +35,7 @@ export function rowFindings(rows: number, before: number | undefined, { minRows 
     {
       kind: 'too-few-rows',
       severity,
-      message: `${rows} rows are ${percent(share)} of the ${before} of the last training`,
+      message: `${rows} rows are ${showPercent(share)} of the ${before} of the last training`,
     },
   ];
 }
@@ -73,7 +72,11 @@ export async function duplicateRows(
   if (share < Math.min(0.05, maxDuplicates)) return [];
   const severity = share >= maxDuplicates && (requestId ?? timestamp) ? 'critical' : 'warning';
   return [
-    { kind: 'duplicate-rows', severity, message: `${percent(share)} of the rows repeat another row in every column` },
+    {
+      kind: 'duplicate-rows',
+      severity,
+      message: `${showPercent(share)} of the rows repeat another row in every column`,
+    },
   ];
 }
 
@@ -131,7 +134,7 @@ export async function labelFindings(
       kind: 'label-balance',
       severity,
       column: label.name,
-      message: `class '${name}' is ${percent(share)} of the rows (${count}), at least ${percent(minClassShare)} is expected`,
+      message: `class '${name}' is ${showPercent(share)} of the rows (${count}), at least ${showPercent(minClassShare)} is expected`,
     });
   }
   return findings;
@@ -140,7 +143,7 @@ export async function labelFindings(
 function unlabelled(missing: number, rows: number, column: string): Finding[] {
   if (missing === 0) return [];
   const severity = missing / rows >= 0.05 ? 'critical' : 'warning';
-  return [{ kind: 'label', severity, column, message: `${percent(missing / rows)} of the rows have no ${column}` }];
+  return [{ kind: 'label', severity, column, message: `${showPercent(missing / rows)} of the rows have no ${column}` }];
 }
 
 /** A change since the last training. Following it is what a retraining is for, unless it is too large to be true. */

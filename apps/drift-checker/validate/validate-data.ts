@@ -1,14 +1,14 @@
-import { type ModelSchema } from 'cdk8s-mlops/contract';
+import { DRIFT_CHECK_DEFAULTS, type ModelSchema } from 'cdk8s-mlops/contract';
+import { DataSource } from '../../common/data/data-source';
+import { Database } from '../../common/data/database';
+import { openTable } from '../../common/data/table';
 import { type Log } from '../../common/log';
 import { type Finding, type FeatureDrift } from '../check/drift-report';
 import { type Comparison, featureDrift } from '../check/feature-drift';
 import { type CheckedFeature, featureFindings, type QualityQuery } from '../check/quality';
 import { tableFindings } from '../check/table-findings';
 import { type ColumnNames } from '../config/columns';
-import { DataSource } from '../data/data-source';
-import { Database } from '../data/database';
 import { predictionColumns } from '../data/predictions';
-import { openTable } from '../data/table';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { SAMPLE_SIZE } from '../scan/sampler';
 import { type ColumnPlan, scan } from '../scan/scan';
@@ -118,7 +118,7 @@ function planOf({ feature, column, profile }: CheckedFeature): ColumnPlan {
 }
 
 /** The rule of `check`, so that both say the same of the same change. */
-const RULE = { decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 } };
+const RULE = { decision: DRIFT_CHECK_DEFAULTS.decision };
 
 function comparisons(counted: readonly CheckedFeature[], sampled: number): Comparison[] {
   return counted.flatMap(({ feature, profile, current }) =>

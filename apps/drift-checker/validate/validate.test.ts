@@ -1,8 +1,8 @@
 import { type FeatureSchema, type ModelSchema } from 'cdk8s-mlops/contract';
 import { removeTemporaryFiles } from '../../common/temporary-files';
+import { repeat, SILENT, testRandom, type TestColumns, type TestValue } from '../../common/testing/test-data';
 import { type Finding, type FindingKind } from '../check/drift-report';
 import { findings, testFile, testProfile, testSchema } from '../check/test-check';
-import { repeat, SILENT, testRandom, type TestColumns, type TestValue } from '../data/test-data';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { DEFAULT_EXPECTATIONS, validateData, type ValidateOptions, type ValidationReport } from './validate-data';
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../common/failure';
 import { type HttpAnswer } from '../../common/http';
+import { isUnknownAlias, MlflowClient, type RawVersion, toVersion } from '../../common/mlflow';
 import { doesNotExist, type MlflowOptions, MlflowRest } from '../../common/mlflow-rest';
 import { type MetricValues } from '../gates/metric-values';
 import { LOCK_SECONDS, type LockAnswer, type NewVersion, type RegisteredVersion, type Registry } from './registry';
@@ -8,15 +9,6 @@ import { LOCK_SECONDS, type LockAnswer, type NewVersion, type RegisteredVersion,
 interface RawTag {
   readonly key: string;
   readonly value: string;
-}
-
-interface RawVersion {
-  readonly version: string | number;
-  readonly run_id?: string;
-  readonly source?: string;
-  readonly status?: string;
-  readonly creation_timestamp: string | number;
-  readonly tags?: readonly RawTag[];
 }
 
 interface RawRun {
@@ -33,8 +25,10 @@ const PAGE = '1000';
 /** MLflow's model registry, which has neither transactions nor compare-and-swap. */
 export class MlflowRegistry implements Registry {
   private readonly rest: MlflowRest;
+  private readonly client: MlflowClient;
 
   constructor(options: MlflowOptions) {
+    this.client = new MlflowClient(options);
     this.rest = new MlflowRest(options);
   }
 
@@ -42,16 +36,12 @@ export class MlflowRegistry implements Registry {
     return this.rest.address;
   }
 
-  public async version(model: string, version: string): Promise<RegisteredVersion | undefined> {
-    const answer = await this.rest.read('model-versions/get', { name: model, version });
-    return this.oneVersion(answer, `version ${version} of '${model}'`);
+  public version(model: string, version: string): Promise<RegisteredVersion | undefined> {
+    return this.client.version(model, version);
   }
 
-  public async versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined> {
-    const answer = await this.rest.read('registered-models/alias', { name: model, alias });
-    // Stores differ: an unknown alias is INVALID_PARAMETER_VALUE (400) in most, RESOURCE_DOES_NOT_EXIST (404) in others.
-    if (answer.status === 400 && /not found/i.test(answer.text)) return undefined;
-    return this.oneVersion(answer, `the version '${model}@${alias}'`);
+  public versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined> {
+    return this.client.versionByAlias(model, alias);
   }
 
   public async versions(model: string): Promise<RegisteredVersion[]> {
@@ -106,7 +96,7 @@ export class MlflowRegistry implements Registry {
 
   public async deleteAlias(model: string, alias: string): Promise<void> {
     const answer = await this.rest.write('DELETE', 'registered-models/alias', { name: model, alias });
-    if (doesNotExist(answer) || (answer.status === 400 && /not found/i.test(answer.text))) return;
+    if (isUnknownAlias(answer)) return;
     this.rest.checked(answer, `alias '${alias}' of '${model}'`);
   }
 
@@ -148,13 +138,8 @@ export class MlflowRegistry implements Registry {
     );
   }
 
-  public async artifact(runId: string, path: string): Promise<string | undefined> {
-    const query = new URLSearchParams({ run_uuid: runId, path });
-    const answer = await this.rest.send(`/get-artifact?${query.toString()}`, {});
-    // Servers on a file store answer 500 for a file that is not there; proxying ones 404.
-    if (answer.status === 404 || (answer.status === 500 && /no such file|not found|does not exist/i.test(answer.text)))
-      return undefined;
-    return this.rest.checked(answer, `the artifact '${path}' of run ${runId}`).text;
+  public artifact(runId: string, path: string): Promise<string | undefined> {
+    return this.client.artifact(runId, path);
   }
 
   public async putArtifact(runId: string, path: string, content: string): Promise<void> {
@@ -252,13 +237,6 @@ export class MlflowRegistry implements Registry {
     return this.rest.json<{ run: RawRun }>(answer, `run ${runId}`).run;
   }
 
-  private oneVersion(answer: HttpAnswer, what: string): RegisteredVersion | undefined {
-    if (doesNotExist(answer)) return undefined;
-    const { model_version: found } = this.rest.json<{ model_version?: RawVersion }>(answer, what);
-    if (!found) throw this.rest.stranger(answer, what);
-    return toVersion(found);
-  }
-
   private async untilReady(model: string, created: RegisteredVersion): Promise<RegisteredVersion> {
     for (let attempt = 0; attempt < 60; attempt++) {
       const found = await this.version(model, created.version);
@@ -279,14 +257,3 @@ const toTags = (tags: Readonly<Record<string, string>>): RawTag[] =>
 /** Stores answer 400 or 409. */
 const exists = ({ status, text }: HttpAnswer): boolean =>
   status >= 400 && status < 500 && text.includes('RESOURCE_ALREADY_EXISTS');
-
-function toVersion(raw: RawVersion): RegisteredVersion {
-  return {
-    version: String(raw.version),
-    runId: raw.run_id || undefined,
-    source: raw.source,
-    createdAt: new Date(Number(raw.creation_timestamp)),
-    ready: (raw.status ?? 'READY') === 'READY',
-    tags: Object.fromEntries((raw.tags ?? []).map(({ key, value }) => [key, value])),
-  };
-}

@@ -1,18 +1,8 @@
+import { type ModelVersion } from '../../common/mlflow';
 import { type MetricValues } from '../gates/metric-values';
 
-/** A version of a registered model. */
-export interface RegisteredVersion {
-  /** A number, as text: registries count from 1. */
-  readonly version: string;
-  /** Run that it came from; its artifacts are the version's. */
-  readonly runId?: string;
-  /** Address that it was registered with. */
-  readonly source?: string;
-  readonly createdAt: Date;
-  /** A version that is still being written can be neither judged nor promoted. */
-  readonly ready: boolean;
-  readonly tags: Readonly<Record<string, string>>;
-}
+/** A version of a registered model; its artifacts are those of the run that it came from. */
+export type RegisteredVersion = ModelVersion;
 
 /** What a new version is made of. */
 export interface NewVersion {

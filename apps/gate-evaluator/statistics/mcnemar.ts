@@ -1,4 +1,4 @@
-import { logGamma, normalQuantile } from '../../drift-checker/statistics/special-functions';
+import { logGamma, normalQuantile } from '../../common/statistics/special-functions';
 
 /**
  * One-sided exact p-value of McNemar's test that the candidate is worse: the chance of as few or fewer rows that only it got right,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { outputDirectory, writeOutputs } from './write-outputs';
+import { outputDirectory, writeOutputs } from './outputs';
 
 const directory = mkdtempSync(join(tmpdir(), 'outputs-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { diskProblem } from '../../common/atomic-files';
-import { Failure, messageOf } from '../../common/failure';
-import { temporaryDirectory } from '../../common/temporary-files';
+import { diskProblem } from '../atomic-files';
+import { Failure, messageOf } from '../failure';
+import { temporaryDirectory } from '../temporary-files';
 
 /** Above it, sorts and groupings go to disk: memory must not grow with the data. */
 const MEMORY_LIMIT = '160MB';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_OUTPUT_DIR, OUTPUT_FILES, STEP_ENVIRONMENT } from 'cdk8s-mlops/contract';
-import { diskProblem, writeFilesAtomically } from '../../common/atomic-files';
-import { Failure } from '../../common/failure';
+import { diskProblem, writeFilesAtomically } from './atomic-files';
+import { Failure } from './failure';
 
 /** Answers of a container by their file names. */
 export type Outputs = Partial<Record<keyof typeof OUTPUT_FILES, string>>;

@@ -1,4 +1,4 @@
-import { Failure } from '../../common/failure';
+import { Failure } from '../failure';
 import { type DataFile, type DataSource, type Format } from './data-source';
 import { type Database, identifier, literal } from './database';
 

@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import picomatch from 'picomatch';
-import { Failure, messageOf } from '../../common/failure';
-import { type Log } from '../../common/log';
-import { download, listObjects } from '../../common/object-store';
-import { temporaryDirectory } from '../../common/temporary-files';
-import { type Location, parseLocation } from '../../common/uri';
+import { Failure, messageOf } from '../failure';
+import { type Log } from '../log';
+import { download, listObjects } from '../object-store';
+import { temporaryDirectory } from '../temporary-files';
+import { type Location, parseLocation } from '../uri';
 
 /** How the rows of a file are written. */
 export type Format = 'parquet' | 'csv' | 'json';

@@ -4,8 +4,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import pino from 'pino';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { type Log } from '../../common/log';
-import { identifier, literal } from './database';
+import { identifier, literal } from '../data/database';
+import { type Log } from '../log';
 
 /** A value of a test's data set; times are written as UTC. */
 export type TestValue = number | string | boolean | Date | null;
