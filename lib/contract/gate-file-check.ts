@@ -1,94 +1,49 @@
-import { suggest } from './suggest';
+import {
+  also,
+  amount,
+  atLeast,
+  exactly,
+  type FilePath,
+  isMapping,
+  list,
+  type Mapping,
+  mapping,
+  number,
+  oneOf,
+  type Report,
+  type Shape,
+  text,
+  within,
+} from './gate-file-shapes';
 
 /** One thing that is wrong in a gate file. */
 export interface GateFileProblem {
   /** Keys and indexes from the top of the file, for example `['metrics', 'accuracy', 'minimum']`. */
-  readonly path: readonly (string | number)[];
+  readonly path: FilePath;
   readonly message: string;
 }
-
-type Shape = (value: unknown, path: readonly (string | number)[], report: Report) => void;
-type Report = (path: readonly (string | number)[], message: string) => void;
-type Mapping = Readonly<Record<string, unknown>>;
-
-const isMapping = (value: unknown): value is Mapping =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** JSON has no NaN, no infinities and no big integers. */
-const show = (value: unknown): string =>
-  typeof value === 'string' || (typeof value === 'object' && value !== null) ? JSON.stringify(value) : String(value);
-
-const number: Shape = (value, path, report) => {
-  if (typeof value !== 'number' || !Number.isFinite(value)) report(path, `must be a finite number, got ${show(value)}`);
-};
-
-const within =
-  (low: number, high: number): Shape =>
-  (value, path, report) => {
-    if (typeof value !== 'number' || !(value > low && value < high)) {
-      report(path, `must be a number between ${low} and ${high}, got ${show(value)}`);
-    }
-  };
-
-const atLeast =
-  (low: number): Shape =>
-  (value, path, report) => {
-    if (typeof value !== 'number' || !Number.isFinite(value) || value < low) {
-      report(path, `must be a number of ${low} or more, got ${show(value)}`);
-    }
-  };
-
-const text: Shape = (value, path, report) => {
-  if (typeof value !== 'string' || value === '') report(path, `must be a text, got ${show(value)}`);
-};
-
-const oneOf =
-  (...choices: string[]): Shape =>
-  (value, path, report) => {
-    if (typeof value === 'string' && choices.includes(value)) return;
-    const near = typeof value === 'string' ? suggest(value, choices) : undefined;
-    report(path, `must be one of ${choices.join(', ')}, got ${show(value)}${near ? `; did you mean ${near}?` : ''}`);
-  };
-
-/** A distance on the metric's scale, or a percentage of the baseline. */
-const amount: Shape = (value, path, report) => {
-  const absolute = typeof value === 'number' && Number.isFinite(value) && value >= 0;
-  const relative = typeof value === 'string' && /^\d+(\.\d+)?%$/.test(value);
-  if (!absolute && !relative) {
-    report(path, `must be a number of 0 or more or a percentage like "0.5%", got ${show(value)}`);
-  }
-};
-
-const mapping =
-  (keys: Readonly<Record<string, Shape>>, required: readonly string[] = []): Shape =>
-  (value, path, report) => {
-    if (!isMapping(value)) return report(path, `must be a mapping, got ${show(value)}`);
-    for (const [key, entry] of Object.entries(value)) {
-      const shape = Object.hasOwn(keys, key) ? keys[key] : undefined;
-      if (shape) {
-        if (entry !== undefined) shape(entry, [...path, key], report);
-        continue;
-      }
-      const near = suggest(key, Object.keys(keys));
-      const known = Object.keys(keys).join(', ');
-      report([...path, key], `is not a key of the gate file${near ? `; did you mean ${near}?` : ` here: ${known}`}`);
-    }
-    for (const key of required) {
-      if (value[key] === undefined) report(path, `must have the key ${key}`);
-    }
-  };
-
-const list =
-  (item: Shape): Shape =>
-  (value, path, report) => {
-    if (!Array.isArray(value)) return report(path, `must be a list, got ${show(value)}`);
-    value.forEach((entry, index) => item(entry, [...path, index], report));
-  };
 
 const SLICE = mapping({ name: text, metric: text, minimum: number, maximum: number, minSamples: atLeast(1) }, [
   'name',
   'metric',
 ]);
+
+const DISPARITY = also(
+  mapping({ maxDifference: atLeast(0), minRatio: within(0, 1) }),
+  { minProperties: 1 },
+  (value, path, report) => {
+    if (isMapping(value) && value['maxDifference'] === undefined && value['minRatio'] === undefined) {
+      report(path, 'must have maxDifference, minRatio or both: it would pass anything');
+    }
+  },
+);
+
+const SIGNIFICANCE = mapping(
+  { test: oneOf('mcnemar', 'bootstrap'), alpha: within(0, 1), margin: atLeast(0), predictions: text },
+  ['test'],
+);
+
+const SPEARMAN = mapping({ candidate: text, baseline: text }, ['candidate', 'baseline']);
 
 const METRIC_KEYS = mapping({
   minimum: number,
@@ -99,80 +54,109 @@ const METRIC_KEYS = mapping({
   suspiciousAbove: amount,
   ideal: number,
   maxDistance: atLeast(0),
-  significance: mapping(
-    { test: oneOf('mcnemar', 'bootstrap'), alpha: within(0, 1), margin: atLeast(0), predictions: text },
-    ['test'],
-  ),
+  significance: SIGNIFICANCE,
   slices: list(SLICE),
-  derive: mapping({ spearman: mapping({ candidate: text, baseline: text }, ['candidate', 'baseline']) }, ['spearman']),
+  disparity: DISPARITY,
+  derive: mapping({ spearman: SPEARMAN }, ['spearman']),
   severity: oneOf('block', 'warn'),
 });
 
 const RULES = ['minimum', 'maximum', 'comparison', 'maxDistance', 'significance', 'slices'];
 const NEED_COMPARISON = ['tolerance', 'improveBy', 'suspiciousAbove'];
 
-/** Rules that hold between the keys of one gate. */
-function checkBounds(gate: Mapping, path: readonly (string | number)[], report: Report): void {
+/** Rules that hold between the bounds of one gate or slice. */
+function checkBounds(gate: Mapping, path: FilePath, report: Report): void {
   const { minimum, maximum } = gate;
   if (typeof minimum === 'number' && typeof maximum === 'number' && minimum > maximum) {
     report(path, `has a minimum (${minimum}) above its maximum (${maximum}): nothing could pass`);
   }
 }
 
-const METRIC: Shape = (value, path, report) => {
-  METRIC_KEYS(value, path, report);
-  if (!isMapping(value)) return;
-  checkBounds(value, path, report);
-  if (Array.isArray(value['slices'])) {
-    value['slices'].filter(isMapping).forEach((slice, index) => checkBounds(slice, [...path, 'slices', index], report));
+function checkSlices(gate: Mapping, path: FilePath, report: Report): void {
+  const slices = gate['slices'];
+  const all = Array.isArray(slices) ? slices.filter(isMapping) : [];
+  all.forEach((slice, index) => checkBounds(slice, [...path, 'slices', index], report));
+  const names = all.map(({ name }) => name);
+  for (const name of new Set(names.filter((each, index) => names.indexOf(each) < index))) {
+    report([...path, 'slices'], `has two slices with the name ${JSON.stringify(name)}`);
   }
-  if (!RULES.some((rule) => value[rule] !== undefined)) {
-    report(path, `has no rule and would pass anything: give one of ${RULES.join(', ')}`);
+  if (gate['disparity'] !== undefined && all.length < 2) {
+    report([...path, 'disparity'], 'needs at least two slices to lie between');
   }
-  const comparison = value['comparison'];
-  for (const key of NEED_COMPARISON) {
-    if (value[key] !== undefined && comparison === undefined) {
-      report([...path, key], 'has no effect without a comparison: add one, for example `comparison: gte`');
-    }
-  }
+}
+
+function checkDirection(gate: Mapping, path: FilePath, report: Report): void {
+  const { comparison, minimum, maximum } = gate;
   const wantsHigher = comparison === 'gt' || comparison === 'gte';
   const wantsLower = comparison === 'lt' || comparison === 'lte';
-  if (value['minimum'] !== undefined && value['maximum'] === undefined && wantsLower) {
+  if (minimum !== undefined && maximum === undefined && wantsLower) {
     report([...path, 'comparison'], `(${comparison}) asks for lower values but minimum says that higher is better`);
   }
-  if (value['maximum'] !== undefined && value['minimum'] === undefined && wantsHigher) {
+  if (maximum !== undefined && minimum === undefined && wantsHigher) {
     report([...path, 'comparison'], `(${comparison}) asks for higher values but maximum says that lower is better`);
   }
-  const measuresDistance = value['maxDistance'] !== undefined || comparison === 'noFarther';
-  if (measuresDistance && value['ideal'] === undefined) {
+}
+
+function checkIdeal(gate: Mapping, path: FilePath, report: Report): void {
+  const measuresDistance = gate['maxDistance'] !== undefined || gate['comparison'] === 'noFarther';
+  if (measuresDistance && gate['ideal'] === undefined) {
     report(path, 'must have an ideal value: maxDistance and noFarther measure the distance from it');
   }
-  if (value['ideal'] !== undefined && !measuresDistance) {
+  if (gate['ideal'] !== undefined && !measuresDistance) {
     report([...path, 'ideal'], 'has no effect without maxDistance or `comparison: noFarther`');
   }
+}
+
+const METRIC = also(
+  METRIC_KEYS,
+  {
+    anyOf: RULES.map((rule) => ({ required: [rule] })),
+    dependentRequired: {
+      ...Object.fromEntries(NEED_COMPARISON.map((key) => [key, ['comparison']])),
+      maxDistance: ['ideal'],
+      disparity: ['slices'],
+    },
+  },
+  (value, path, report) => {
+    if (!isMapping(value)) return;
+    checkBounds(value, path, report);
+    checkSlices(value, path, report);
+    if (!RULES.some((rule) => value[rule] !== undefined)) {
+      report(path, `has no rule and would pass anything: give one of ${RULES.join(', ')}`);
+    }
+    for (const key of NEED_COMPARISON) {
+      if (value[key] !== undefined && value['comparison'] === undefined) {
+        report([...path, key], 'has no effect without a comparison: add one, for example `comparison: gte`');
+      }
+    }
+    checkDirection(value, path, report);
+    checkIdeal(value, path, report);
+  },
+);
+
+const METRICS_OF_FILE: Shape = {
+  schema: { type: 'object', additionalProperties: METRIC.schema, minProperties: 1 },
+  check(value, path, report) {
+    if (!isMapping(value)) return report(path, `must be a mapping of metric names, got ${JSON.stringify(value)}`);
+    const entries = Object.entries(value);
+    if (entries.length === 0) report(path, 'must name at least one metric: a file without checks passes nothing');
+    for (const [metric, gate] of entries) METRIC.check(gate, [...path, metric], report);
+  },
 };
 
-const METRICS_OF_FILE: Shape = (value, path, report) => {
-  if (!isMapping(value)) return report(path, `must be a mapping of metric names, got ${show(value)}`);
-  const entries = Object.entries(value);
-  if (entries.length === 0) report(path, 'must name at least one metric: a file without checks passes nothing');
-  for (const [metric, gate] of entries) METRIC(gate, [...path, metric], report);
-};
-
-const FROM: Shape = (value, path, report) => {
-  mapping({ alias: text, version: text, run: text, file: text })(value, path, report);
-  if (isMapping(value) && Object.keys(value).length !== 1) {
-    report(path, `must name exactly one of alias, version, run and file, got ${show(value)}`);
-  }
-};
-
-const VERSION: Shape = (value, path, report) => {
-  if (value !== 1) report(path, `must be 1, the only version of the format, got ${show(value)}`);
-};
+const FROM = also(
+  mapping({ alias: text, version: text, run: text, file: text }),
+  { minProperties: 1, maxProperties: 1 },
+  (value, path, report) => {
+    if (isMapping(value) && Object.keys(value).length !== 1) {
+      report(path, `must name exactly one of alias, version, run and file, got ${JSON.stringify(value)}`);
+    }
+  },
+);
 
 const FILE = mapping(
   {
-    version: VERSION,
+    version: exactly(1, 'the only version of the format'),
     baseline: mapping({ from: FROM, whenMissing: oneOf('absoluteOnly', 'pass', 'fail') }),
     defaults: mapping({ sameDataset: oneOf('ignore', 'warn', 'fail') }),
     metrics: METRICS_OF_FILE,
@@ -180,9 +164,12 @@ const FILE = mapping(
   ['metrics'],
 );
 
+/** JSON Schema (2020-12) of the gate file, for editors. {@link checkGateFile} finds more, and explains it. */
+export const GATE_FILE_JSON_SCHEMA: object = FILE.schema;
+
 /** Everything that is wrong with `value` as a gate file; empty when it is one. */
 export function checkGateFile(value: unknown): GateFileProblem[] {
   const problems: GateFileProblem[] = [];
-  FILE(value, [], (path, message) => problems.push({ path, message }));
+  FILE.check(value, [], (path, message) => problems.push({ path, message }));
   return problems;
 }

@@ -31,7 +31,7 @@ export interface GateBaselineSource {
   readonly version?: string;
   /** Id of a run. @default - not used */
   readonly run?: string;
-  /** Path of a metrics file. @default - not used */
+  /** Metrics file, relative to the gate file. @default - not used */
   readonly file?: string;
 }
 
@@ -63,6 +63,8 @@ export interface MetricGate {
   readonly significance?: GateSignificance;
   /** The same metric on parts of the data. @default - none */
   readonly slices?: readonly GateSlice[];
+  /** How far the slices may lie apart: fairness between groups. @default - not judged */
+  readonly disparity?: GateDisparity;
   /** How the metric is computed when the candidate does not bring it. @default - it must be brought */
   readonly derive?: GateDerivation;
   /** Whether a failure blocks or only warns. @default block */
@@ -76,7 +78,10 @@ export interface GateSignificance {
   readonly alpha?: number;
   /** Largest difference that counts as "not worse". @default 0 */
   readonly margin?: number;
-  /** Path of the paired predictions. @default evaluation/predictions.parquet */
+  /**
+   * Predictions of both models on the same rows, relative to the evaluation folder: the columns `label`, `prediction` and
+   * `baseline_prediction`. @default predictions.parquet
+   */
   readonly predictions?: string;
 }
 
@@ -92,8 +97,23 @@ export interface GateSlice {
   readonly minSamples?: number;
 }
 
-/** How a metric is derived from files of candidate and baseline. */
+/**
+ * How far the slices of a metric may lie apart; slices with too few samples are left out. At least one of both.
+ *
+ * @see 29 CFR 1607.4(D), the four-fifths rule, for the ratio; Fairlearn's `difference` and `ratio` between groups
+ */
+export interface GateDisparity {
+  /** Largest passing difference between the best and the worst slice. @default - no bound */
+  readonly maxDifference?: number;
+  /** Smallest passing ratio of the worst to the best slice, for example 0.8. @default - no bound */
+  readonly minRatio?: number;
+}
+
+/** How a metric is derived from files of candidate and baseline: importance files are flat JSON objects, feature to number. */
 export interface GateDerivation {
-  /** Spearman's rank correlation of two importance files over the union of their features. */
+  /**
+   * Spearman's rank correlation of two importance files over the union of their features. The candidate's lies in its evaluation
+   * folder, the baseline's is the artifact of that name that was kept when it was evaluated.
+   */
   readonly spearman: { readonly candidate: string; readonly baseline: string };
 }
