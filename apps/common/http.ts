@@ -76,6 +76,9 @@ function once(
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
     const options = {
       method,
+      // A connection for each request: on one that is kept, a server that sends head and body apart (as MLflow's does) waits 40 ms
+      // for an acknowledgement that the other side delays. Measured: 48 ms a request kept, 8 ms fresh.
+      agent: false as const,
       // Node announces no length for the body of a DELETE, and servers then take it for the next request.
       headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
       ca,

@@ -115,3 +115,8 @@ export class MlflowRest {
 export function doesNotExist({ status, text }: HttpAnswer): boolean {
   return status === 404 && text.includes('RESOURCE_DOES_NOT_EXIST');
 }
+
+/** What was to be created is there already: stores answer 400 or 409. */
+export function exists({ status, text }: HttpAnswer): boolean {
+  return status >= 400 && status < 500 && text.includes('RESOURCE_ALREADY_EXISTS');
+}

@@ -42,7 +42,8 @@ async function connect(): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
 }
 
 let connection: ReturnType<typeof connect> | undefined;
-const store = (): ReturnType<typeof connect> => (connection ??= connect());
+/** The one client of this process. */
+export const store = (): ReturnType<typeof connect> => (connection ??= connect());
 
 /** Objects under a prefix, in the order of their keys. */
 export async function listObjects(bucket: string, prefix: string): Promise<StoredObject[]> {
@@ -57,6 +58,13 @@ export async function listObjects(bucket: string, prefix: string): Promise<Store
     }
   });
   return objects;
+}
+
+/** The object of that name, and everything in the folder of that name. */
+export async function objectsOf(bucket: string, name: string): Promise<StoredObject[]> {
+  const folder = name.endsWith('/') ? name : `${name}/`;
+  const objects = await listObjects(bucket, folder.slice(0, -1));
+  return objects.filter(({ key }) => key === name || key.startsWith(folder));
 }
 
 /** Downloads an object into a file. */
@@ -142,7 +150,8 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 const ANSWERS = new Set(['NoSuchBucket', 'AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'SignatureDoesNotMatch']);
 
-async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {
+/** Says what could not be done, and what to do. */
+export async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -10,30 +10,87 @@ import { Failure, messageOf } from './failure';
  * @throws Failure with every problem: file, line and column, what was got and expected, and a suggestion for a misspelt key
  */
 export async function readYamlFile<T>(path: string, what: string, schema: z.ZodType<T>): Promise<T> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  return parseYaml(await readYamlText(path, what), path, schema);
+}
+
+/** The text of a file. */
+export async function readYamlText(path: string, what: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
     throw Failure.configuration(`cannot read ${what} '${path}': ${messageOf(error)}`);
   });
-  return parseYaml(text, path, schema);
 }
 
 /** The same for a text; `path` is only named in problems. */
 export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): T {
+  const value = parseValue(text, path);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw located(
+    text,
+    path,
+    result.error.issues.flatMap((issue) => explain(issue, value, schema)),
+  );
+}
+
+/** What is wrong in a file. */
+export interface FileProblem {
+  /** Keys and indexes from the top of the file. */
+  readonly keys: readonly PropertyKey[];
+  /** The key itself is wrong, not its value. */
+  readonly key?: string;
+  readonly message: string;
+}
+
+/**
+ * The value of a YAML or JSON text.
+ *
+ * @throws Failure for each syntax error, with its line and column
+ */
+export function parseValue(text: string, path: string): unknown {
+  const json = plainJson(text);
+  if (json !== undefined) return json;
+  const { document, at } = parsePositions(text, path);
+  if (document.errors.length > 0) {
+    throw Failure.configuration(...document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
+  }
+  return plainValue(document, path);
+}
+
+/** Problems of a file, each with the line and column of what it speaks of. */
+export function located(text: string, path: string, problems: readonly FileProblem[]): Failure {
+  const { document, at } = parsePositions(text, path);
+  return Failure.configuration(
+    ...problems.map(({ keys, key, message }) => `${at(offsetOf(document, keys, key))}: ${message}`),
+  );
+}
+
+function parsePositions(text: string, path: string): { document: Document; at: (offset: number) => string } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${path}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    throw Failure.configuration(...document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
+  return { document, at };
+}
+
+/**
+ * JSON is YAML, and its own parser reads it many times as fast. A key that is there twice would be lost by it, so that such a text is
+ * left to the other one, which says where.
+ */
+function plainJson(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  let keys = 0;
+  try {
+    const value: unknown = JSON.parse(text, (_, each: unknown) => {
+      if (typeof each === 'object' && each !== null && !Array.isArray(each)) keys += Object.keys(each).length;
+      return each;
+    });
+    const written = text.match(/"(?:[^"\\]|\\.)*"\s*:?/g)?.filter((each) => each.endsWith(':')).length ?? 0;
+    return written === keys ? value : undefined;
+  } catch {
+    return undefined;
   }
-  const value = plainValue(document, path);
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => explain(issue, value, schema));
-  throw Failure.configuration(
-    ...problems.map(({ keys, key, message }) => `${at(offsetOf(document, keys, key))}: ${message}`),
-  );
 }
 
 function plainValue(document: Document, path: string): unknown {
@@ -48,14 +105,7 @@ function plainValue(document: Document, path: string): unknown {
 /** Longest part of a value that a problem shows. */
 const SHOWN = 80;
 
-interface Problem {
-  readonly keys: readonly PropertyKey[];
-  /** The key itself is wrong, not its value. */
-  readonly key?: string;
-  readonly message: string;
-}
-
-function explain(issue: z.core.$ZodIssue, root: unknown, schema: z.ZodType): Problem[] {
+function explain(issue: z.core.$ZodIssue, root: unknown, schema: z.ZodType): FileProblem[] {
   const name = issue.path.length > 0 ? `'${issue.path.join('.')}'` : 'the file';
   const got = valueAt(root, issue.path);
   if (issue.code === 'unrecognized_keys') {

@@ -15,6 +15,8 @@ export const OUTPUT_FILES = {
   passed: 'passed',
   verdict: 'verdict',
   decision: 'decision.json',
+  /** Number of the version that was registered, promoted or rolled back to. */
+  modelVersion: 'model_version',
 } as const;
 
 /** Contents of {@link OUTPUT_FILES.verdict}. */
@@ -36,6 +38,10 @@ export const WORKSPACE_PATHS = {
   evaluation: 'evaluation',
   /** A flat JSON object: metric name to number. */
   metrics: 'evaluation/metrics.json',
+  /** Any text that names the data that it was evaluated on, for example a digest: gates compare it with the baseline's. May be absent. */
+  datasetDigest: 'evaluation/dataset_digest',
+  /** What it was trained with, a flat JSON object: hyper-parameters, versions of libraries. May be absent. */
+  configuration: 'evaluation/configuration.json',
   /** The candidate's predictions on the evaluation data, one row each. */
   predictions: 'evaluation/predictions.parquet',
   /** The reference profile, written by `drift-checker profile`. */
@@ -63,6 +69,13 @@ export const PREDICTION_LOG_COLUMNS = {
   predictionScore: 'prediction_score',
   label: 'label',
   labelTimestamp: 'label_timestamp',
+} as const;
+
+/** Columns of paired predictions, on which significance is tested: what the candidate and the baseline answered to the same row. */
+export const PAIRED_PREDICTION_COLUMNS = {
+  label: PREDICTION_LOG_COLUMNS.label,
+  prediction: PREDICTION_LOG_COLUMNS.prediction,
+  baselinePrediction: 'baseline_prediction',
 } as const;
 
 /** Hive partitions of the prediction log: `dt=YYYY-MM-DD/hour=HH`, UTC. */

@@ -243,6 +243,9 @@ export const METRICS = {
   },
 } as const satisfies Record<string, MetricSpec>;
 
+/** Values of the label `role` of {@link METRICS.versionInfo}. */
+export const VERSION_ROLES = { stable: 'stable', candidate: 'candidate' } as const;
+
 /** Prometheus job names: one per pushing writer, so that no writer erases another's group in the Pushgateway. */
 export const PUSH_JOBS = {
   driftChecker: 'drift-checker',

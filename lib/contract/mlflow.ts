@@ -13,6 +13,12 @@ export const MLFLOW_TAGS = {
   artifactUri: 'artifact.uri',
   /** The version that was champion before this one became it. */
   previousChampion: 'previous_champion',
+  /** The data that it was evaluated on, where the evaluation says so. */
+  evaluationDigest: 'evaluation.dataset_digest',
+  /** Value of the object tag `lifecycle` of its artifact's objects. */
+  artifactLifecycle: 'artifact.lifecycle',
+  /** Name of the training run that made it. */
+  trainingRun: 'training.run',
   /** Why a version was taken back. */
   rolledBack: 'rolled_back',
 } as const;
@@ -27,6 +33,15 @@ export const LIFECYCLE = {
   production: 'production',
   archived: 'archived',
 } as const;
+
+/** Folder of a run's artifacts with what its evaluation was made of: metrics, importances, the gate file. */
+export const EVALUATION_ARTIFACTS = 'evaluation';
+
+/** Folder of a run's artifacts with the decisions about it. */
+export const DECISION_ARTIFACTS = 'decisions';
+
+/** Where the feature schema lies among the artifacts of the version's run. */
+export const SCHEMA_ARTIFACT = 'monitoring/schema.json';
 
 /** Where the reference profile lies among the artifacts of the version's run. */
 export const REFERENCE_PROFILE_ARTIFACT = 'monitoring/reference_profile.json';

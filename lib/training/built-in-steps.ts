@@ -2,6 +2,7 @@ import {
   COMMANDS,
   type CommandSpec,
   CONFIG_FILES,
+  LIFECYCLE,
   renderArguments,
   STEP_ENVIRONMENT,
   WORKSPACE_PATHS,
@@ -15,6 +16,7 @@ export const BUILT_IN_STEPS = {
   profile: 'profile',
   gate: 'gate',
   register: 'register',
+  promote: 'promote',
 } as const;
 
 /** A built-in step: one command of one of our containers. */
@@ -95,7 +97,7 @@ export function builtInSteps(options: BuiltInStepsOptions): Record<keyof typeof 
       command: COMMANDS.evaluate,
       args: renderArguments(COMMANDS.evaluate, {
         ...{ model, gates, metrics, evaluation: variable(evaluationUri), ...run },
-        ...{ registry, decisions, 'fail-on-no': failOnNo },
+        ...{ registry, decisions, namespace: options.namespace, 'fail-on-no': failOnNo },
       }),
       config: ['gates'],
       resources: JUDGE,
@@ -105,9 +107,20 @@ export function builtInSteps(options: BuiltInStepsOptions): Record<keyof typeof 
       command: COMMANDS.register,
       args: renderArguments(COMMANDS.register, {
         ...{ model, artifact: variable(modelUri), store: options.modelStore, schema, data, metrics, profile },
-        ...{ 'git-commit': options.gitCommit, ...run, registry, decisions },
+        ...{ configuration: inWorkspace(WORKSPACE_PATHS.configuration), 'git-commit': options.gitCommit },
+        ...{ ...run, registry, decisions },
       }),
       config: ['schema'],
+      resources: JUDGE,
+    },
+    promote: {
+      name: BUILT_IN_STEPS.promote,
+      command: COMMANDS.promote,
+      args: renderArguments(COMMANDS.promote, {
+        ...{ model, to: LIFECYCLE.production, ...run },
+        ...{ registry, decisions, namespace: options.namespace },
+      }),
+      config: [],
       resources: JUDGE,
     },
   };

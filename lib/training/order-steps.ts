@@ -10,15 +10,16 @@ export interface StepOrder {
   readonly steps: TrainingSteps;
   readonly extraSteps?: readonly ExtraStep[];
   readonly workspace: Workspace;
+  readonly promotes?: boolean;
 }
 
 /**
  * All steps of a run after its admission, in an order in which each comes after those it waits for:
- * extract → validate-data → validate → train → evaluate → profile → gate → register, and the extra ones between.
+ * extract → validate-data → validate → train → evaluate → profile → gate → register → promote, and the extra ones between.
  */
 export function orderSteps(
   context: RunContext,
-  { steps, extraSteps = [], workspace }: StepOrder,
+  { steps, extraSteps = [], workspace, promotes = false }: StepOrder,
   builtIn: Readonly<Record<keyof typeof BUILT_IN_STEPS, BuiltInStep>>,
   problems: Problems,
 ): RunStep[] {
@@ -36,6 +37,7 @@ export function orderSteps(
   add((after) => builtInStep(context, builtIn.profile, after));
   add((after) => builtInStep(context, builtIn.gate, after));
   add((after) => builtInStep(context, builtIn.register, after));
+  if (promotes) add((after) => builtInStep(context, builtIn.promote, after));
 
   const extra = extraSteps.map((step) =>
     userStep(context, step.name, step, step.after ?? (step.before ? [] : ['train'])),

@@ -67,6 +67,14 @@ export interface TrainingPipelineProps {
   readonly trainingDataUri?: string;
 
   /**
+   * Makes a version champion as soon as it passed its gates and is registered: for models that no `ServedModel` serves, such as those of
+   * batch jobs. A served model becomes champion by its roll-out, when it has answered live traffic.
+   *
+   * @default false
+   */
+  readonly promotes?: boolean;
+
+  /**
    * Folder in the object store under which artifacts of registered versions are kept for serving.
    *
    * @default - `<the platform's model store>/<model>`
@@ -148,7 +156,7 @@ export interface TrainingPipelineProps {
 
 /**
  * The training of one model: admit → extract → validate → train → evaluate → profile → gate → register, on a schedule and
- * on demand. Admission, data validation, profile, gate and registration are built in; only training has to be brought.
+ * on demand, and → promote where asked. Admission, data validation, profile, gate and registration are built in; only training has to be brought.
  */
 export class TrainingPipeline extends Construct {
   /** Name of the WorkflowTemplate and CronWorkflow, or of the CronJob. */

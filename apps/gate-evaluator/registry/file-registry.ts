@@ -2,8 +2,16 @@ import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFilesAtomically } from '../../common/atomic-files';
 import { Failure, messageOf } from '../../common/failure';
-import { type MetricValues } from '../gates/metric-values';
-import { LOCK_SECONDS, type LockAnswer, type NewVersion, type RegisteredVersion, type Registry } from './registry';
+import {
+  type Dataset,
+  LOCK_SECONDS,
+  type LockAnswer,
+  type NewVersion,
+  type RegisteredVersion,
+  type Registry,
+  type RunData,
+  type RunEntry,
+} from './registry';
 
 interface ModelFile {
   readonly versions: readonly StoredVersion[];
@@ -22,6 +30,8 @@ interface RunFile {
   readonly name: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly metrics: Readonly<Record<string, number | string>>;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly datasets?: readonly Dataset[];
 }
 
 const EMPTY: ModelFile = { versions: [], aliases: {} };
@@ -49,9 +59,9 @@ export class FileRegistry implements Registry {
     return versions.map(toVersion).reverse();
   }
 
-  public async metrics(runId: string): Promise<MetricValues> {
-    const { metrics } = await this.readRun(runId);
-    return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)]));
+  public async runData(runId: string): Promise<RunData> {
+    const { metrics, tags } = await this.readRun(runId);
+    return { metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)])), tags };
   }
 
   public async createVersion(model: string, version: NewVersion): Promise<RegisteredVersion> {
@@ -86,24 +96,38 @@ export class FileRegistry implements Registry {
     await this.write(model, { versions, aliases: rest });
   }
 
+  public async findRun(model: string, name: string): Promise<string | undefined> {
+    const runId = `${model}.${name}`;
+    return (await readIfThere(this.path('runs', runId, 'run.json'))) === undefined ? undefined : runId;
+  }
+
   public async run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string> {
     const runId = `${model}.${name}`;
-    const path = this.path('runs', runId, 'run.json');
-    const existing = await readJson<RunFile>(path);
+    const existing = await readJson<RunFile>(this.path('runs', runId, 'run.json'));
     const run: RunFile = existing ?? { name, tags, metrics: {} };
-    await writeFilesAtomically(new Map([[path, json({ ...run, tags: { ...run.tags, ...tags } })]]));
+    await this.writeRun(runId, { ...run, tags: { ...run.tags, ...tags } });
     return runId;
   }
 
-  public async logMetrics(runId: string, metrics: MetricValues): Promise<void> {
+  public async logRun(runId: string, { metrics = {}, parameters = {}, tags = {} }: RunEntry): Promise<void> {
     const run = await this.readRun(runId);
     // JSON has no NaN and no infinities: as text they stay what they are.
     const stored = Object.entries(metrics).map(([name, value]) => [
       name,
       Number.isFinite(value) ? value : String(value),
     ]);
-    const merged = { ...run.metrics, ...(Object.fromEntries(stored) as RunFile['metrics']) };
-    await writeFilesAtomically(new Map([[this.path('runs', runId, 'run.json'), json({ ...run, metrics: merged })]]));
+    await this.writeRun(runId, {
+      ...run,
+      metrics: { ...run.metrics, ...(Object.fromEntries(stored) as RunFile['metrics']) },
+      parameters: { ...parameters, ...run.parameters },
+      tags: { ...run.tags, ...tags },
+    });
+  }
+
+  public async logDataset(runId: string, dataset: Dataset): Promise<void> {
+    const run = await this.readRun(runId);
+    const others = (run.datasets ?? []).filter(({ digest }) => digest !== dataset.digest);
+    await this.writeRun(runId, { ...run, datasets: [...others, dataset] });
   }
 
   public async artifact(runId: string, path: string): Promise<string | undefined> {
@@ -166,6 +190,10 @@ export class FileRegistry implements Registry {
 
   private write(model: string, file: ModelFile): Promise<void> {
     return writeFilesAtomically(new Map([[this.path('models', `${model}.json`), json(file)]]));
+  }
+
+  private writeRun(runId: string, run: RunFile): Promise<void> {
+    return writeFilesAtomically(new Map([[this.path('runs', runId, 'run.json'), json(run)]]));
   }
 
   private unknown(model: string, version: string): Failure {

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../common/failure';
-import { type HttpAnswer } from '../../common/http';
 import { isUnknownAlias, MlflowClient, type RawVersion, toVersion } from '../../common/mlflow';
-import { doesNotExist, type MlflowOptions, MlflowRest } from '../../common/mlflow-rest';
-import { type MetricValues } from '../gates/metric-values';
-import { LOCK_SECONDS, type LockAnswer, type NewVersion, type RegisteredVersion, type Registry } from './registry';
+import { doesNotExist, exists, type MlflowOptions, MlflowRest } from '../../common/mlflow-rest';
+import { releaseLock, takeLock } from './mlflow-lock';
+import {
+  type Dataset,
+  type LockAnswer,
+  type NewVersion,
+  type RegisteredVersion,
+  type Registry,
+  type RunData,
+  type RunEntry,
+} from './registry';
 
 interface RawTag {
   readonly key: string;
@@ -13,14 +20,17 @@ interface RawTag {
 
 interface RawRun {
   readonly info: { readonly run_id: string; readonly artifact_uri: string };
-  readonly data: { readonly metrics?: readonly { readonly key: string; readonly value: number | string }[] };
+  readonly data: {
+    readonly metrics?: readonly { readonly key: string; readonly value: number | string }[];
+    readonly tags?: readonly RawTag[];
+  };
 }
 
 /** Runs of the loop are found by it: names of runs are not unique in MLflow. */
 const RUN_TAG = 'cdk8s-mlops.run';
-/** Who holds a lock. */
-const OWNER_TAG = 'cdk8s-mlops.owner';
 const PAGE = '1000';
+/** Most entries of each kind that MLflow takes in one request. */
+const BATCH = { metrics: 1000, params: 100, tags: 100 };
 
 /** MLflow's model registry, which has neither transactions nor compare-and-swap. */
 export class MlflowRegistry implements Registry {
@@ -64,10 +74,13 @@ export class MlflowRegistry implements Registry {
     }
   }
 
-  public async metrics(runId: string): Promise<MetricValues> {
+  public async runData(runId: string): Promise<RunData> {
     const { data } = await this.rawRun(runId);
-    // NaN and the infinities arrive as text.
-    return Object.fromEntries((data.metrics ?? []).map(({ key, value }) => [key, Number(value)]));
+    return {
+      // NaN and the infinities arrive as text.
+      metrics: Object.fromEntries((data.metrics ?? []).map(({ key, value }) => [key, Number(value)])),
+      tags: Object.fromEntries((data.tags ?? []).map(({ key, value }) => [key, value])),
+    };
   }
 
   public async createVersion(model: string, { source, runId, tags }: NewVersion): Promise<RegisteredVersion> {
@@ -100,31 +113,31 @@ export class MlflowRegistry implements Registry {
     this.rest.checked(answer, `alias '${alias}' of '${model}'`);
   }
 
+  public async findRun(model: string, name: string): Promise<string | undefined> {
+    const experiment = await this.findExperiment(model);
+    return experiment === undefined ? undefined : this.runOf(experiment, name);
+  }
+
   public async run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string> {
     const experiment = await this.experiment(model);
-    const filter = `tags."${RUN_TAG}" = '${name.replaceAll("'", "\\'")}'`;
-    const search = await this.rest.write('POST', 'runs/search', {
-      experiment_ids: [experiment],
-      filter,
-      max_results: 1,
-    });
-    const { runs = [] } = this.rest.json<{ runs?: RawRun[] }>(search, `the runs of '${model}'`);
     const all = { ...tags, [RUN_TAG]: name };
-    if (runs[0]) {
-      const runId = runs[0].info.run_id;
-      const batch = await this.rest.write('POST', 'runs/log-batch', { run_id: runId, tags: toTags(all) });
-      this.rest.checked(batch, `tags of run '${name}'`);
-      return runId;
+    const found = await this.runOf(experiment, name);
+    if (found !== undefined) {
+      if (Object.keys(tags).length > 0) await this.logRun(found, { tags });
+      return found;
     }
     const body = { experiment_id: experiment, run_name: name, start_time: Date.now(), tags: toTags(all) };
     const { run } = this.rest.json<{ run: RawRun }>(
       await this.rest.write('POST', 'runs/create', body),
       `a run '${name}'`,
     );
+    // Nothing of ours keeps it running: what is logged is logged by commands that come and go.
+    const update = { run_id: run.info.run_id, status: 'FINISHED', end_time: Date.now() };
+    this.rest.checked(await this.rest.write('POST', 'runs/update', update), `run '${name}'`);
     return run.info.run_id;
   }
 
-  public async logMetrics(runId: string, metrics: MetricValues): Promise<void> {
+  public async logRun(runId: string, { metrics = {}, parameters = {}, tags = {} }: RunEntry): Promise<void> {
     const timestamp = Date.now();
     const values = Object.entries(metrics).map(([key, value]) => ({
       key,
@@ -132,10 +145,26 @@ export class MlflowRegistry implements Registry {
       timestamp,
       step: 0,
     }));
-    this.rest.checked(
-      await this.rest.write('POST', 'runs/log-batch', { run_id: runId, metrics: values }),
-      `metrics of run ${runId}`,
-    );
+    const all: [keyof typeof BATCH, readonly object[]][] = [
+      ['metrics', values],
+      ['params', toTags(parameters)],
+      ['tags', toTags(tags)],
+    ];
+    for (const [kind, entries] of all) {
+      for (let at = 0; at < entries.length; at += BATCH[kind]) {
+        const body = { run_id: runId, [kind]: entries.slice(at, at + BATCH[kind]) };
+        this.rest.checked(await this.rest.write('POST', 'runs/log-batch', body), `${kind} of run ${runId}`);
+      }
+    }
+  }
+
+  public async logDataset(runId: string, { name, uri, digest }: Dataset): Promise<void> {
+    const source = JSON.stringify({ uri });
+    // MLflow's digests have 36 characters at most; the whole one is a tag of the version.
+    const dataset = { name, digest: digest.replace(/^sha256:/, '').slice(0, 36), source_type: 'uri', source };
+    const tags = [{ key: 'mlflow.data.context', value: 'training' }];
+    const answer = await this.rest.write('POST', 'runs/log-inputs', { run_id: runId, datasets: [{ dataset, tags }] });
+    this.rest.checked(answer, `the data set of run ${runId}`);
   }
 
   public artifact(runId: string, path: string): Promise<string | undefined> {
@@ -170,47 +199,12 @@ export class MlflowRegistry implements Registry {
       .sort();
   }
 
-  /**
-   * The name of a registered model is the one thing that MLflow creates only once, whoever asks at the same time: a model of the
-   * lock's name is there while the lock is held.
-   */
-  public async lock(model: string, owner: string): Promise<LockAnswer> {
-    const name = lockName(model);
-    for (;;) {
-      const created = await this.rest.write('POST', 'registered-models/create', {
-        name,
-        tags: toTags({ [OWNER_TAG]: owner }),
-      });
-      if (!exists(created)) {
-        this.rest.checked(created, `the lock '${name}'`);
-        return { taken: true };
-      }
-      const answer = await this.rest.read('registered-models/get', { name });
-      if (doesNotExist(answer)) continue;
-      const { registered_model: held } = this.rest.json<{
-        registered_model: { creation_timestamp: string | number; tags?: RawTag[] };
-      }>(answer, `the lock '${name}'`);
-      const holder = held.tags?.find(({ key }) => key === OWNER_TAG)?.value ?? 'somebody';
-      if (holder === owner) return { taken: true };
-      const since = new Date(Number(held.creation_timestamp));
-      if (Date.now() - since.getTime() < LOCK_SECONDS * 1000) return { taken: false, owner: holder, since };
-      await this.remove(name);
-    }
+  public lock(model: string, owner: string): Promise<LockAnswer> {
+    return takeLock(this.rest, lockName(model), owner);
   }
 
-  public async unlock(model: string, owner: string): Promise<void> {
-    const answer = await this.rest.read('registered-models/get', { name: lockName(model) });
-    if (doesNotExist(answer)) return;
-    const { registered_model: held } = this.rest.json<{ registered_model: { tags?: RawTag[] } }>(
-      answer,
-      `the lock of '${model}'`,
-    );
-    if (held.tags?.some(({ key, value }) => key === OWNER_TAG && value === owner)) await this.remove(lockName(model));
-  }
-
-  private async remove(name: string): Promise<void> {
-    const answer = await this.rest.write('DELETE', 'registered-models/delete', { name });
-    if (!doesNotExist(answer)) this.rest.checked(answer, `the lock '${name}'`);
+  public unlock(model: string, owner: string): Promise<void> {
+    return releaseLock(this.rest, lockName(model), owner);
   }
 
   private async ensureModel(model: string): Promise<void> {
@@ -218,13 +212,25 @@ export class MlflowRegistry implements Registry {
     if (!exists(answer)) this.rest.checked(answer, `the model '${model}'`);
   }
 
+  private async runOf(experiment: string, name: string): Promise<string | undefined> {
+    const filter = `tags."${RUN_TAG}" = '${name.replaceAll("'", "\\'")}'`;
+    const query = { experiment_ids: [experiment], filter, max_results: 1 };
+    const search = await this.rest.write('POST', 'runs/search', query);
+    const { runs = [] } = this.rest.json<{ runs?: RawRun[] }>(search, `the run '${name}'`);
+    return runs[0]?.info.run_id;
+  }
+
+  private async findExperiment(name: string): Promise<string | undefined> {
+    const answer = await this.rest.read('experiments/get-by-name', { experiment_name: name });
+    if (doesNotExist(answer)) return undefined;
+    return this.rest.json<{ experiment: { experiment_id: string } }>(answer, `the experiment '${name}'`).experiment
+      .experiment_id;
+  }
+
   private async experiment(name: string): Promise<string> {
     for (;;) {
-      const found = await this.rest.read('experiments/get-by-name', { experiment_name: name });
-      if (!doesNotExist(found)) {
-        return this.rest.json<{ experiment: { experiment_id: string } }>(found, `the experiment '${name}'`).experiment
-          .experiment_id;
-      }
+      const found = await this.findExperiment(name);
+      if (found !== undefined) return found;
       const created = await this.rest.write('POST', 'experiments/create', { name });
       if (!exists(created))
         return this.rest.json<{ experiment_id: string }>(created, `the experiment '${name}'`).experiment_id;
@@ -253,7 +259,3 @@ const lockName = (model: string): string => `${model}.lock`;
 
 const toTags = (tags: Readonly<Record<string, string>>): RawTag[] =>
   Object.entries(tags).map(([key, value]) => ({ key, value }));
-
-/** Stores answer 400 or 409. */
-const exists = ({ status, text }: HttpAnswer): boolean =>
-  status >= 400 && status < 500 && text.includes('RESOURCE_ALREADY_EXISTS');

@@ -1,3 +1,4 @@
+import { isMeasured } from '../gates/metric-values';
 import { type Registry } from './registry';
 
 /** What every registry must do, whatever it is made of. `open` gives an empty one. */
@@ -70,11 +71,32 @@ export function registrySuite(open: () => Promise<Registry>): void {
   test('a run of a name is one run, and its metrics are the last ones', async () => {
     const runId = await registry.run(model, 'run-1', { a: '1' });
     expect(await registry.run(model, 'run-1', { b: '2' })).toBe(runId);
-    await registry.logMetrics(runId, { accuracy: 0.9, loss: NaN });
-    const { accuracy, loss } = await registry.metrics(runId);
-    expect(accuracy).toBe(0.9);
-    expect(loss).toBeNaN();
-    await expect(registry.metrics('0'.repeat(32))).rejects.toThrow(/no run/);
+    await registry.logRun(runId, { metrics: { accuracy: 0.8 } });
+    await registry.logRun(runId, {
+      metrics: { accuracy: 0.9, loss: NaN, worst: -Infinity },
+      parameters: { depth: '3' },
+      tags: { b: '3' },
+    });
+    const { metrics, tags } = await registry.runData(runId);
+    expect(metrics).toMatchObject({ accuracy: 0.9, loss: NaN });
+    expect(isMeasured(metrics.worst)).toBe(false);
+    expect(tags).toMatchObject({ a: '1', b: '3' });
+    await registry.logDataset(runId, { name: 'data', uri: 's3://data/1', digest: `sha256:${'a'.repeat(64)}` });
+    await expect(registry.runData('0'.repeat(32))).rejects.toThrow(/no run/);
+  });
+
+  test('more is logged than fits into one request', async () => {
+    const runId = await registry.run(model, 'run-1', {});
+    const many = Array.from({ length: 1234 }, (_, index): [string, number] => [`m${index}`, index]);
+    await registry.logRun(runId, { metrics: Object.fromEntries(many) });
+    expect(Object.keys((await registry.runData(runId)).metrics)).toHaveLength(1234);
+  });
+
+  test('a run is found by its name, and not made by being looked for', async () => {
+    expect(await registry.findRun(model, 'run-1')).toBeUndefined();
+    const runId = await registry.run(model, 'run-1', {});
+    expect(await registry.findRun(model, 'run-1')).toBe(runId);
+    expect(await registry.findRun(model, 'run-2')).toBeUndefined();
   });
 
   test('artifacts are read as they were written, and listed in their order', async () => {

@@ -11,6 +11,26 @@ export interface NewVersion {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** What is logged with a run. A parameter keeps its first value, a tag its last. */
+export interface RunEntry {
+  readonly metrics?: MetricValues;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** What was logged with a run. */
+export interface RunData {
+  readonly metrics: MetricValues;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Data that a run was trained on. */
+export interface Dataset {
+  readonly name: string;
+  readonly uri: string;
+  readonly digest: string;
+}
+
 /**
  * Where versions, their metrics and the decisions about them are kept. Every write is named and may be repeated: doing it twice is
  * doing it once, which is what makes a killed command resumable.
@@ -25,8 +45,12 @@ export interface Registry {
   versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined>;
   /** All versions, the newest first. */
   versions(model: string): Promise<RegisteredVersion[]>;
-  /** Metrics of a run. */
-  metrics(runId: string): Promise<MetricValues>;
+  /**
+   * What was logged with a run.
+   *
+   * @throws Failure when there is no such run
+   */
+  runData(runId: string): Promise<RunData>;
 
   /** Registers the model if it is new, and a version of it. */
   createVersion(model: string, version: NewVersion): Promise<RegisteredVersion>;
@@ -35,9 +59,13 @@ export interface Registry {
   setAlias(model: string, alias: string, version: string): Promise<void>;
   deleteAlias(model: string, alias: string): Promise<void>;
 
+  /** A run by the name that {@link run} gave it; `undefined` when there is none. */
+  findRun(model: string, name: string): Promise<string | undefined>;
   /** Starts a run under a name, with what it was made from; a run of that name is taken instead. */
   run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string>;
-  logMetrics(runId: string, metrics: MetricValues): Promise<void>;
+  logRun(runId: string, entry: RunEntry): Promise<void>;
+  /** Notes the data that a run was trained on. */
+  logDataset(runId: string, dataset: Dataset): Promise<void>;
   artifact(runId: string, path: string): Promise<string | undefined>;
   putArtifact(runId: string, path: string, content: string): Promise<void>;
   /** Names of the artifacts in a folder, in their order. */
