@@ -65,6 +65,11 @@ export function checkDistance(metric: string, gate: MetricGate, candidate: Metri
 /** The metric that says how many samples a slice's metric is of. */
 export const samplesOf = (metric: string): string => `${metric}.samples`;
 
+/** Whether a slice has the samples that its gate asks for. */
+export function hasEnoughSamples({ metric, minSamples }: GateSlice, candidate: MetricValues): boolean {
+  return minSamples === undefined || (candidate[samplesOf(metric)] ?? 0) >= minSamples;
+}
+
 /** Parts of the data. One with too few samples is inconclusive: neither a pass nor a reproach. */
 export function checkSlices(metric: string, gate: MetricGate, candidate: MetricValues): CheckResult[] {
   return (gate.slices ?? []).map((slice) => checkSlice(metric, slice, gate.severity ?? 'block', candidate));
@@ -86,7 +91,7 @@ function checkSlice(
       const reason = `the candidate has no metric '${samplesOf(slice.metric)}', so its samples cannot be held against minSamples ${slice.minSamples}`;
       return { ...common, verdict: 'inconclusive', reason };
     }
-    if (!(samples >= slice.minSamples)) {
+    if (!hasEnoughSamples(slice, candidate)) {
       return {
         ...common,
         verdict: 'inconclusive',

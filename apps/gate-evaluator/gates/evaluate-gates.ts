@@ -1,9 +1,11 @@
 import { type GateFile, type MetricGate } from 'cdk8s-mlops/contract';
 import { checkBounds, checkDistance, checkSlices } from './check-bounds';
 import { checkComparison } from './check-comparison';
+import { checkDisparity } from './check-disparity';
 import { type CheckResult, type CheckVerdict, overallVerdict } from './check-result';
 import { checkSignificance, type PairedOutcomes } from './check-significance';
 import { type MetricValues } from './metric-values';
+import { checkUnderived, type Underived } from './underived';
 
 /** A version, or a run, whose metrics are judged or compared with. */
 export interface Measured {
@@ -22,6 +24,10 @@ export interface EvaluateOptions {
   readonly baseline?: Measured;
   /** Outcomes of both models on the same rows, by metric; what could not be had is a text that says why. */
   readonly paired: Readonly<Record<string, PairedOutcomes | string>>;
+  /** Metrics that should have been derived and could not be. */
+  readonly underived?: Readonly<Record<string, Underived>>;
+  /** Why there is no baseline. */
+  readonly whyNoBaseline?: string;
 }
 
 /** The answer to a gate file. */
@@ -34,16 +40,28 @@ export interface Evaluation {
 
 /** Judges a candidate by a gate file. Every gate is answered, none stops the others. */
 export function evaluateGates(options: EvaluateOptions): Evaluation {
-  const { gates, candidate, baseline } = options;
-  const checks = Object.entries(gates.metrics).flatMap(([metric, gate]) => [
+  const { gates } = options;
+  const { underived = {} } = options;
+  const checks = Object.entries(gates.metrics).flatMap(([metric, gate]) =>
+    underived[metric] ? checkUnderived(metric, gate, underived[metric]) : checkGate(metric, gate, options),
+  );
+  const { notes, extra } = sameData(options);
+  const skipped = Object.entries(underived).flatMap(([metric, { verdict, reason }]) =>
+    verdict === 'absoluteOnly' ? [`'${metric}' was not judged: ${reason}`] : [],
+  );
+  const all = [...checks, ...extra];
+  return { verdict: overallVerdict(all), checks: all, notes: [...notes, ...skipped] };
+}
+
+function checkGate(metric: string, gate: MetricGate, options: EvaluateOptions): CheckResult[] {
+  const { candidate, baseline } = options;
+  return [
     ...checkBounds(metric, gate, candidate.metrics),
     ...checkDistance(metric, gate, candidate.metrics),
     ...(baseline ? againstBaseline(metric, gate, options, baseline) : withoutBaseline(metric, gate, options)),
     ...checkSlices(metric, gate, candidate.metrics),
-  ]);
-  const { notes, extra } = sameData(options);
-  const all = [...checks, ...extra];
-  return { verdict: overallVerdict(all), checks: all, notes };
+    ...checkDisparity(metric, gate, candidate.metrics),
+  ];
 }
 
 function againstBaseline(
@@ -81,31 +99,28 @@ function withoutBaseline(metric: string, gate: MetricGate, { gates, candidate }:
   });
 }
 
-function sameData({ gates, candidate, baseline }: EvaluateOptions): { notes: string[]; extra: CheckResult[] } {
+function sameData(options: EvaluateOptions): { notes: string[]; extra: CheckResult[] } {
+  const { gates, candidate, baseline, whyNoBaseline = 'there is no baseline' } = options;
   const rule = gates.defaults?.sameDataset ?? 'warn';
-  const notes = baseline
-    ? []
-    : [
-        `there is no baseline: only absolute bounds were judged${gates.baseline?.whenMissing ? ` (whenMissing: ${gates.baseline.whenMissing})` : ''}`,
-      ];
-  if (!baseline || rule === 'ignore' || candidate.dataDigest === undefined || baseline.dataDigest === undefined)
-    return { notes, extra: [] };
-  if (candidate.dataDigest === baseline.dataDigest) return { notes, extra: [] };
-  const reason = `candidate and baseline were evaluated on different data (${short(candidate.dataDigest)} and ${short(baseline.dataDigest)})`;
-  if (rule === 'warn') return { notes: [...notes, reason], extra: [] };
-  return {
-    notes,
-    extra: [
-      {
-        check: 'sameDataset',
-        metric: 'sameDataset',
-        rule: 'the same data',
-        verdict: 'fail',
-        severity: 'block',
-        reason,
-      },
-    ],
-  };
+  if (!baseline) {
+    const { whenMissing } = gates.baseline ?? {};
+    const meaning =
+      whenMissing === undefined || whenMissing === 'absoluteOnly'
+        ? 'only absolute bounds were judged'
+        : 'what compares';
+    const said = whenMissing === 'pass' ? `${meaning} passes` : whenMissing === 'fail' ? `${meaning} fails` : meaning;
+    return { notes: [`${whyNoBaseline}: ${said}${whenMissing ? ` (whenMissing: ${whenMissing})` : ''}`], extra: [] };
+  }
+  const [own, other] = [candidate.dataDigest, baseline.dataDigest];
+  if (rule === 'ignore' || (own !== undefined && own === other)) return { notes: [], extra: [] };
+  const unknown = own === undefined || other === undefined;
+  const reason = unknown
+    ? `on what data the ${own === undefined ? 'candidate' : 'baseline'} was evaluated is not known: let the evaluation leave the file dataset_digest`
+    : `candidate and baseline were evaluated on different data (${short(own)} and ${short(other)})`;
+  if (rule === 'warn') return { notes: unknown ? [] : [reason], extra: [] };
+  const verdict = unknown ? 'inconclusive' : 'fail';
+  const check = { check: 'sameDataset', metric: 'sameDataset', rule: 'the same data', severity: 'block' } as const;
+  return { notes: [], extra: [{ ...check, verdict, reason }] };
 }
 
 const short = (digest: string): string => digest.slice(0, 19);

@@ -1,7 +1,8 @@
 import { LIFECYCLE, MLFLOW_ALIASES, MLFLOW_TAGS, VERDICTS } from 'cdk8s-mlops/contract';
 import { Failure } from '../../common/failure';
+import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
-import { holdingLock } from './holding-lock';
+
 import { verified } from './verified';
 
 /** A step of a version's life that a promotion takes. */
@@ -32,7 +33,7 @@ export interface Promotion {
  */
 export function promote(options: PromoteOptions): Promise<Promotion> {
   const { registry, model, version, to } = options;
-  return holdingLock(registry, model, `promote version ${version} to ${to}`, async () => {
+  return holdingLock(registry, model, { action: `promote version ${version} to ${to}` }, async () => {
     const candidate = await registry.version(model, version);
     checkCandidate(candidate, options);
     return to === LIFECYCLE.canary ? toCanary(registry, model, candidate) : toProduction(registry, model, candidate);

@@ -1,7 +1,8 @@
 import { LIFECYCLE, MLFLOW_ALIASES, MLFLOW_TAGS } from 'cdk8s-mlops/contract';
 import { Failure } from '../../common/failure';
+import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
-import { holdingLock } from './holding-lock';
+
 import { verified } from './verified';
 
 /** What is taken back. */
@@ -33,7 +34,7 @@ export function rollback(options: RollbackOptions): Promise<Rollback> {
   return holdingLock(
     registry,
     model,
-    `roll back ${from === undefined ? 'the champion' : `version ${from}`}`,
+    { action: `roll back ${from === undefined ? 'the champion' : `version ${from}`}` },
     async () => {
       const champion = await registry.versionByAlias(model, MLFLOW_ALIASES.champion);
       if (!champion)

@@ -13,16 +13,23 @@ export interface Decision {
   readonly model: string;
   /** The version that it is about; a candidate that is not registered yet has none. */
   readonly modelVersion?: string;
+  /** Name of the training run that it is about. */
+  readonly run?: string;
+  /** The registry's own id of that run. */
+  readonly runId?: string;
   /** When, ISO 8601 in UTC. */
   readonly at: string;
   /** Who or what asked: a run, a person, a schedule. */
   readonly by: string;
   readonly reason: string;
-  /** What changed: where a version was and where it is, by alias or lifecycle. */
+  /** The champion before, where it changed. */
   readonly from?: string;
+  /** Value of the tag `lifecycle` that the version got. */
   readonly to?: string;
   readonly verdict?: CheckVerdict;
   readonly checks?: readonly CheckResult[];
+  /** What is worth knowing and no check. */
+  readonly notes?: readonly string[];
   /** What was read, by name: digests of files, versions and runs that were compared with. */
   readonly inputs: Readonly<Record<string, string>>;
 }
@@ -55,6 +62,18 @@ export function nextRecord(
 /** The record's file: canonical JSON, so that the same record has the same bytes and hash wherever it was written. */
 export function serializeRecord(record: DecisionRecord): string {
   return `${canonicalJson(record)}\n`;
+}
+
+/** A record from its file; `undefined` when it is none, whatever became of it. */
+export function parseRecord(text: string): DecisionRecord | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<DecisionRecord> | null;
+    const isRecord =
+      typeof value?.sequence === 'number' && typeof value.hash === 'string' && typeof value.action === 'string';
+    return isRecord ? (value as DecisionRecord) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a record is as it was written. */
