@@ -5,6 +5,8 @@ const shared = {
   moduleNameMapper: {
     '^cdk8s-mlops$': '<rootDir>/lib/index.ts',
     '^cdk8s-mlops/(contract|aws)$': '<rootDir>/lib/$1/index.ts',
+    // Modules that are imported when they are needed are named as ECMAScript wants it.
+    '^(\\.\\./(?:measured|report)/[\\w-]+)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist', '<rootDir>/cdktf.out'],
 };

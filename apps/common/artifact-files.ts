@@ -14,7 +14,7 @@ export interface ArtifactFile {
   /** Path under the artifact's folder, with `/`; the file's own name where the artifact is one file. */
   readonly name: string;
   readonly bytes: number;
-  open(): Promise<Readable>;
+  readonly open: () => Promise<Readable>;
 }
 
 /** Every file of an artifact, in the order of their names; none when there is nothing. */

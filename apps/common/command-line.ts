@@ -40,11 +40,17 @@ export interface Call {
 }
 
 /** The options of a contract's command, so that what constructs render and what the container takes is one table. */
-export function contractOptions(spec: CommandSpec, flags: readonly string[] = []): Record<string, Option> {
+export function contractOptions(
+  spec: CommandSpec,
+  flags: readonly string[] = [],
+  required: readonly string[] = [],
+): Record<string, Option> {
   return Object.fromEntries(
     Object.entries(spec.options).map(([name, help]) => [
       name,
-      flags.includes(name) ? { help } : { help, value: name.toUpperCase() },
+      flags.includes(name)
+        ? { help }
+        : { help, value: name.toUpperCase(), ...(required.includes(name) && { required: true }) },
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS, CONTAINER_ENTRYPOINT, CONTAINER_USER } from 'cdk8s-mlops/contract';
+import { bundleApp } from '../../test/support/bundle';
 
 /*
  * The program as the image has it: bundled, without the repository's packages, run by an unprivileged user in a directory that
@@ -28,10 +29,7 @@ const tmp = join(work, 'tmp');
 const user = process.getuid?.() === 0 ? { uid: CONTAINER_USER, gid: CONTAINER_USER } : {};
 
 beforeAll(() => {
-  const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-  execFileSync(process.execPath, [tsx, join(root, 'scripts/bundle-app.ts'), 'drift-checker', '--out', app], {
-    stdio: 'pipe',
-  });
+  bundleApp('drift-checker', app);
   for (const directory of [work, readOnly]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   mkdirSync(tmp, { mode: 0o777 });
   chmodSync(work, 0o755);

@@ -13,6 +13,16 @@ export const CONTAINER_ENTRYPOINT = ['/nodejs/bin/node', '/app/main.js'] as cons
 /** The user and group that both images run as (distroless `nonroot`). */
 export const CONTAINER_USER = 65532;
 
+/** Names of the built-in steps of a training run: of its Argo templates, or of its containers. */
+export const BUILT_IN_STEPS = {
+  admit: 'admit',
+  validate: 'validate-data',
+  profile: 'profile',
+  gate: 'gate',
+  register: 'register',
+  promote: 'promote',
+} as const;
+
 const FAIL_ON_NO = 'exit with code 10 on a judged "no" (flag), for engines that cannot read output files';
 
 /** Commands that the constructs render. Flags take no value; every other option takes one. */

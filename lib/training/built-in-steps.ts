@@ -1,4 +1,5 @@
 import {
+  BUILT_IN_STEPS,
   COMMANDS,
   type CommandSpec,
   CONFIG_FILES,
@@ -8,16 +9,6 @@ import {
   WORKSPACE_PATHS,
 } from '../contract';
 import { type ContainerResources } from '../platform/container-resources';
-
-/** Names of the steps that every pipeline has around the user's. */
-export const BUILT_IN_STEPS = {
-  admit: 'admit',
-  validate: 'validate-data',
-  profile: 'profile',
-  gate: 'gate',
-  register: 'register',
-  promote: 'promote',
-} as const;
 
 /** A built-in step: one command of one of our containers. */
 export interface BuiltInStep {

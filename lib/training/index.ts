@@ -1,4 +1,4 @@
-export { BUILT_IN_STEPS } from './built-in-steps';
+export { BUILT_IN_STEPS } from '../contract';
 export {
   DEFAULT_STEP_RESOURCES,
   type ExtraStep,

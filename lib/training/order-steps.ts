@@ -1,5 +1,6 @@
+import { BUILT_IN_STEPS } from '../contract';
 import { type Problems } from '../validation/problems';
-import { BUILT_IN_STEPS, type BuiltInStep } from './built-in-steps';
+import { type BuiltInStep } from './built-in-steps';
 import { type ExtraStep, type TrainingSteps } from './pipeline-step';
 import { builtInStep, type RunContext, type RunStep, userStep } from './run-step';
 import { findParallelSteps, link, sortSteps } from './step-graph';

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { type DriftCheckFile, PUSH_JOBS } from 'cdk8s-mlops/contract';
 import { LocalServer } from '../../apps/common/testing/local-server';
 import { type DriftReport } from '../../apps/drift-checker/check/drift-report';
-import { type Ended, Program } from '../../apps/drift-checker/commands/testing/program';
 import {
   SHOP_SCHEMA,
   shopConfig,
@@ -15,7 +14,8 @@ import {
 } from '../../apps/drift-checker/commands/testing/shop';
 import { driftMetrics } from '../../apps/drift-checker/report/drift-metrics';
 import { sampleFeature, sampleReport } from '../../apps/drift-checker/report/testing/sample-report';
-import { CACHE } from '../support/cache';
+import { type Ended, Program } from '../support/program';
+import { startMlflow, startMoto } from './real-servers';
 import { freePort, Server } from './server';
 
 /*
@@ -25,7 +25,7 @@ import { freePort, Server } from './server';
 const world = mkdtempSync(join(tmpdir(), 'drift-checker-'));
 const at = (name: string): string => join(world, name);
 const outputs = at('outputs');
-const program = Program.build();
+const program = Program.build('drift-checker');
 const servers: { stop(): Promise<void> }[] = [];
 let s3: string;
 
@@ -51,17 +51,9 @@ async function object(path: string, init?: RequestInit): Promise<string> {
 
 beforeAll(async () => {
   writeFiles(world, { 'schema.json': SHOP_SCHEMA, 'train.csv': shopTraining() });
-  const port = await freePort();
-  s3 = `http://127.0.0.1:${port}`;
-  const moto = join(CACHE, 'moto-5.2.5/bin/moto_server');
-  await serve(
-    Server.start(
-      moto,
-      ['-H', '127.0.0.1', '-p', String(port)],
-      { MOTO_RECORDER_FILEPATH: at('recording') },
-      `${s3}/moto-api/`,
-    ),
-  );
+  const moto = await startMoto('127.0.0.1', { MOTO_RECORDER_FILEPATH: at('recording') });
+  s3 = moto.url;
+  await serve(Promise.resolve(moto.server));
   await object('logs', { method: 'PUT' });
   const put = (folder: string, files: Record<string, string>): Promise<unknown> =>
     Promise.all(Object.entries(files).map(([name, body]) => object(`logs/${folder}/${name}`, { method: 'PUT', body })));
@@ -227,14 +219,11 @@ describe('MLflow and the Pushgateway', () => {
   }
 
   beforeAll(async () => {
-    const [registryPort, gatewayPort] = [await freePort(), await freePort()];
-    mlflow = `http://127.0.0.1:${registryPort}`;
+    const registry = await startMlflow(at('registry'));
+    mlflow = registry.url;
+    await serve(Promise.resolve(registry.server));
+    const gatewayPort = await freePort();
     gateway = `http://127.0.0.1:${gatewayPort}`;
-    const store = ['--backend-store-uri', `sqlite:///${at('mlflow.db')}`, '--artifacts-destination', at('artifacts')];
-    const listen = ['--host', '127.0.0.1', '--port', String(registryPort), '--workers', '1', '--serve-artifacts'];
-    const bin = join(CACHE, 'mlflow-3.15.2/bin');
-    const env = { HOME: world, PATH: `${bin}:${process.env.PATH}` };
-    await serve(Server.start(join(bin, 'mlflow'), ['server', ...store, ...listen], env, `${mlflow}/health`));
     // Without a file of its own it would go on with what an earlier one was told.
     const kept = [`--web.listen-address=127.0.0.1:${gatewayPort}`, `--persistence.file=${at('pushgateway.data')}`];
     await serve(Server.start('prometheus-pushgateway', kept, {}, `${gateway}/-/ready`));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,11 +14,12 @@ import { MlopsApp } from 'cdk8s-mlops';
 import { METRICS, REFERENCE_PROFILE_ARTIFACT } from 'cdk8s-mlops/contract';
 import { environments } from '../../examples/fraud-detection/config';
 import { fraudDetection } from '../../examples/fraud-detection/fraud-detection';
-import { CACHE } from '../support/cache';
+import { bundleApp } from '../support/bundle';
 import { type ApiReply, type ApiRequest, KubernetesFront, notFound } from '../support/kubernetes-front';
 import { find, type Rendered } from '../support/synth';
 import { type PodResult, runPod } from './pod';
-import { freePort, Server } from './server';
+import { MLFLOW_BIN, startMlflow, startMoto, storeEnvironment } from './real-servers';
+import { Server } from './server';
 
 /*
  * The flagship example's own pods, with the real object store, tracking server and Pushgateway where the manifests say that they
@@ -50,36 +51,19 @@ const hosts = { [serviceHost('mlflow')]: HOST, [serviceHost('pushgateway')]: HOS
 const mlflow = `http://${HOST}:5000`;
 
 beforeAll(async () => {
-  const root = join(__dirname, '../..');
-  const bundle = ['node_modules/tsx/dist/cli.mjs', 'scripts/bundle-app.ts', 'drift-checker', '--out', app];
-  execFileSync(process.execPath, bundle, { cwd: root, stdio: 'pipe' });
-  const port = await freePort();
-  const moto = join(CACHE, 'moto-5.2.5/bin/moto_server');
-  servers.push(await Server.start(moto, ['-H', HOST, '-p', String(port)], {}, `http://${HOST}:${port}/moto-api/`));
+  bundleApp('drift-checker', app);
+  const moto = await startMoto(HOST);
+  servers.push(moto.server);
   const rendered = find(objects, 'Deployment', 'mlflow').spec.template.spec.containers[0].command as string[];
   const allowed = rendered[rendered.indexOf('--allowed-hosts') + 1]!;
-  mkdirSync(join(directory, 'mlflow'));
-  const store = [
-    '--backend-store-uri',
-    `sqlite:///${directory}/mlflow/mlflow.db`,
-    '--artifacts-destination',
-    `${directory}/mlflow/artifacts`,
-  ];
-  const listen = ['--host', HOST, '--port', '5000', '--allowed-hosts', `${allowed},${HOST}:5000`];
-  servers.push(
-    await Server.start(
-      join(CACHE, 'mlflow-3.15.2/bin/mlflow'),
-      ['server', ...store, ...listen],
-      { HOME: directory },
-      `${mlflow}/health`,
-    ),
-  );
+  const hostCheck = ['--allowed-hosts', `${allowed},${HOST}:5000`];
+  servers.push((await startMlflow(join(directory, 'mlflow'), { host: HOST, port: 5000, args: hostCheck })).server);
   const gateway = [`--web.listen-address=${HOST}:9091`, `--persistence.file=${join(directory, 'pushed')}`];
   servers.push(await Server.start('prometheus-pushgateway', gateway, {}, `http://${HOST}:9091/-/ready`));
   front = await KubernetesFront.start(answer, HOST);
   env = {
-    ...{ AWS_ENDPOINT_URL: `http://${HOST}:${port}`, AWS_REGION: config!.region },
-    ...{ AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+    ...storeEnvironment(moto.url),
+    AWS_REGION: config!.region,
     ...front.env,
   };
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -256,7 +240,7 @@ async function register(profile: string): Promise<void> {
   await call('model-versions/create', { name, source: artifacts, run_id: runId });
   await call('registered-models/alias', { name, alias: 'champion', version: '1' });
   const backdate = `import sqlite3; c = sqlite3.connect('${directory}/mlflow/mlflow.db'); c.execute('UPDATE model_versions SET creation_time = creation_time - 7 * 86400000'); c.commit()`;
-  execFileSync(join(CACHE, 'mlflow-3.15.2/bin/python'), ['-c', backdate]);
+  execFileSync(join(MLFLOW_BIN, 'python'), ['-c', backdate]);
 }
 
 /** A day of payments that are not those of the training: 500 an hour of the champion, and some of a shadow. */

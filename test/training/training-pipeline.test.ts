@@ -90,6 +90,12 @@ describe('order of the steps', () => {
     expect(training.stepNames).toEqual(['validate-data', 'train', 'profile', 'gate', 'register']);
   });
 
+  test('a candidate is promoted only where that is asked for, and last', () => {
+    const steps = { extract: STEP, train: STEP };
+    expect(pipeline(newChart(), { steps, promotes: false }).stepNames.at(-1)).toBe('register');
+    expect(pipeline(newChart(), { steps, promotes: true }).stepNames.slice(-2)).toEqual(['register', 'promote']);
+  });
+
   test('nothing runs unless the run was admitted', () => {
     expect(template(workflow(), 'training').steps).toEqual([
       [{ name: 'admit', template: 'admit' }],
@@ -504,13 +510,21 @@ describe('built-in steps', () => {
     ],
     [
       'gate',
-      'registry.example/mlops/gate-evaluator:1.2.3 evaluate --model churn --gates /etc/mlops/gates/gates.yaml --metrics $(WORKSPACE_URI)/evaluation/metrics.json --evaluation $(EVALUATION_URI) --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions',
+      'registry.example/mlops/gate-evaluator:1.2.3 evaluate --model churn --gates /etc/mlops/gates/gates.yaml --metrics $(WORKSPACE_URI)/evaluation/metrics.json --evaluation $(EVALUATION_URI) --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions --namespace ml',
     ],
     [
       'register',
-      'registry.example/mlops/gate-evaluator:1.2.3 register --model churn --artifact $(MODEL_URI) --store s3://acme-models/churn --schema /etc/mlops/schema/schema.json --data $(DATA_URI) --metrics $(WORKSPACE_URI)/evaluation/metrics.json --profile $(WORKSPACE_URI)/monitoring/reference_profile.json --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions',
+      'registry.example/mlops/gate-evaluator:1.2.3 register --model churn --artifact $(MODEL_URI) --store s3://acme-models/churn --schema /etc/mlops/schema/schema.json --data $(DATA_URI) --metrics $(WORKSPACE_URI)/evaluation/metrics.json --configuration $(WORKSPACE_URI)/evaluation/configuration.json --profile $(WORKSPACE_URI)/monitoring/reference_profile.json --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions',
     ],
   ])('%s', (name, line) => expect(command(name)).toBe(line));
+
+  test('promote makes the version of this run champion, and runs only after it is registered', () => {
+    const spec = workflow({ promotes: true });
+    expect(template(spec, 'promote').container.args.join(' ')).toBe(
+      'promote --model churn --to production --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions --namespace ml',
+    );
+    expect(tasks(spec).at(-1)).toEqual({ name: 'promote', template: 'promote', depends: 'register.Succeeded' });
+  });
 
   test('find their configuration where they are told it is', () => {
     const objects = synth();

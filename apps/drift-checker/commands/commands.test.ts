@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS } from 'cdk8s-mlops/contract';
+import { type Ended, Program } from '../../../test/support/program';
 import { LocalServer } from '../../common/testing/local-server';
 import { type DriftReport } from '../check/drift-report';
 import { type ReferenceProfile } from '../profile/reference-profile';
-import { type Ended, Program } from './testing/program';
 import { SHOP_SCHEMA, shopConfig, shopHours, shopTraining, writeFiles } from './testing/shop';
 
-const program = Program.build();
+const program = Program.build('drift-checker');
 const world = mkdtempSync(join(tmpdir(), 'commands-'));
 const at = (name: string): string => join(world, name);
 let outputs: string;

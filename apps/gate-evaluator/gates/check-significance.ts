@@ -1,5 +1,5 @@
 import { type MetricGate } from 'cdk8s-mlops/contract';
-import { bootstrapDifference } from '../statistics/bootstrap';
+import { bootstrapDifference, type GainGroup } from '../statistics/bootstrap';
 import { mcnemarWorse, pairedDifference } from '../statistics/mcnemar';
 import { show } from './amount';
 import { type CheckResult } from './check-result';
@@ -10,8 +10,10 @@ export interface PairedOutcomes {
   /** Rows that only the candidate got right, and that only the baseline did (classification). */
   readonly candidateOnly?: number;
   readonly baselineOnly?: number;
-  /** Candidate's gain by row, as values and how often each occurs. */
-  readonly gains: readonly { readonly gain: number; readonly rows: number }[];
+  /** Candidate's gain by row, in groups of equal or like gains. */
+  readonly gains: readonly GainGroup[];
+  /** Rows without a label or an answer. */
+  readonly leftOut?: number;
 }
 
 const ALPHA = 0.05;
@@ -37,7 +39,8 @@ export function checkSignificance(metric: string, gate: MetricGate, paired: Pair
   if (paired.rows === 0)
     return [{ ...common, verdict: 'inconclusive', reason: 'there are no rows that both models answered' }];
   const answer = test === 'mcnemar' ? mcnemarAnswer(paired, alpha, margin) : bootstrapAnswer(paired, alpha, margin);
-  return [{ ...common, ...answer }];
+  const left = paired.leftOut ? `; ${paired.leftOut} rows without a label or an answer were left out` : '';
+  return [{ ...common, ...answer, reason: `${answer.reason}${left}` }];
 }
 
 type Answer = Pick<CheckResult, 'verdict' | 'reason' | 'candidate'>;

@@ -2,7 +2,6 @@ import { LIFECYCLE, MLFLOW_ALIASES, MLFLOW_TAGS, VERDICTS } from 'cdk8s-mlops/co
 import { Failure } from '../../common/failure';
 import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
-
 import { verified } from './verified';
 
 /** A step of a version's life that a promotion takes. */
@@ -14,6 +13,8 @@ export interface PromoteOptions {
   readonly model: string;
   readonly version: string;
   readonly to: PromotionTarget;
+  /** Called with the version before anything points to it. */
+  readonly prepare?: (version: RegisteredVersion) => Promise<void>;
 }
 
 /** What a promotion changed. */
@@ -36,6 +37,7 @@ export function promote(options: PromoteOptions): Promise<Promotion> {
   return holdingLock(registry, model, { action: `promote version ${version} to ${to}` }, async () => {
     const candidate = await registry.version(model, version);
     checkCandidate(candidate, options);
+    await options.prepare?.(candidate);
     return to === LIFECYCLE.canary ? toCanary(registry, model, candidate) : toProduction(registry, model, candidate);
   });
 }

@@ -2,7 +2,6 @@ import { LIFECYCLE, MLFLOW_ALIASES, MLFLOW_TAGS } from 'cdk8s-mlops/contract';
 import { Failure } from '../../common/failure';
 import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
-
 import { verified } from './verified';
 
 /** What is taken back. */
@@ -14,6 +13,8 @@ export interface RollbackOptions {
   /** The version to go back to; without it the one before. */
   readonly to?: string;
   readonly reason: string;
+  /** Called with the version before anything points to it. */
+  readonly prepare?: (version: RegisteredVersion) => Promise<void>;
 }
 
 /** What a rollback changed. */
@@ -52,6 +53,7 @@ export function rollback(options: RollbackOptions): Promise<Rollback> {
         throw Failure.configuration(
           `version ${target.version} of '${model}' is the ${MLFLOW_ALIASES.champion} already`,
         );
+      await options.prepare?.(target);
       await write(options, champion, target);
       return { version: await finish(registry, model, champion.version, target), takenBack: champion };
     },

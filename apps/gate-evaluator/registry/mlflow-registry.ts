@@ -36,6 +36,8 @@ const BATCH = { metrics: 1000, params: 100, tags: 100 };
 export class MlflowRegistry implements Registry {
   private readonly rest: MlflowRest;
   private readonly client: MlflowClient;
+  /** Where runs keep their artifacts, which never changes. */
+  private readonly folders = new Map<string, string>();
 
   constructor(options: MlflowOptions) {
     this.client = new MlflowClient(options);
@@ -90,6 +92,11 @@ export class MlflowRegistry implements Registry {
     if (existing) return existing;
     const body = { name: model, source, run_id: runId, tags: toTags(tags) };
     const answer = await this.rest.write('POST', 'model-versions/create', body);
+    if (answer.status === 400 && /Invalid model version source/i.test(answer.text) && !/^s3:/.test(source)) {
+      throw Failure.configuration(
+        `${this.address} takes no version whose artifact lies at '${source}': name a folder of an object store with --store, for example s3://models/${model}`,
+      );
+    }
     const { model_version: created } = this.rest.json<{ model_version: RawVersion }>(
       answer,
       `a new version of '${model}'`,
@@ -172,13 +179,7 @@ export class MlflowRegistry implements Registry {
   }
 
   public async putArtifact(runId: string, path: string, content: string): Promise<void> {
-    const { info } = await this.rawRun(runId);
-    const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(info.artifact_uri)?.[1];
-    if (folder === undefined) {
-      throw Failure.configuration(
-        `the tracking server ${this.address} keeps artifacts at '${info.artifact_uri}', which only a client with access to it can write: start the server with --serve-artifacts and --artifacts-destination`,
-      );
-    }
+    const folder = this.folders.get(runId) ?? (await this.artifactFolder(runId));
     const target = `${folder}/${path}`.split('/').map(encodeURIComponent).join('/');
     const answer = await this.rest.send(`/api/2.0/mlflow-artifacts/artifacts/${target}`, {
       method: 'PUT',
@@ -235,6 +236,18 @@ export class MlflowRegistry implements Registry {
       if (!exists(created))
         return this.rest.json<{ experiment_id: string }>(created, `the experiment '${name}'`).experiment_id;
     }
+  }
+
+  private async artifactFolder(runId: string): Promise<string> {
+    const { info } = await this.rawRun(runId);
+    const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(info.artifact_uri)?.[1];
+    if (folder === undefined) {
+      throw Failure.configuration(
+        `the tracking server ${this.address} keeps artifacts at '${info.artifact_uri}', which only a client with access to it can write: start the server with --serve-artifacts and --artifacts-destination`,
+      );
+    }
+    this.folders.set(runId, folder);
+    return folder;
   }
 
   private async rawRun(runId: string): Promise<RawRun> {

@@ -1,22 +1,25 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** A value and how often it occurs. */
-export interface WeightedGain {
+/** Rows of equal or like gains. */
+export interface GainGroup {
+  /** Mean gain of the rows. */
   readonly gain: number;
   readonly rows: number;
+  /** Standard deviation of their gains. @default 0 */
+  readonly spread?: number;
 }
 
 const RESAMPLES = 2_000;
 
 /**
- * Percentile bootstrap of the mean of paired differences. Rows of equal value are drawn together, as one binomial count each, so that
- * a million rows cost no more than their different values.
+ * Percentile bootstrap of the mean of paired differences. The rows of a group are drawn together, as one binomial count, so that a million
+ * rows cost no more than their groups; within a group, the sum of what is drawn is taken as normal.
  *
  * @see Efron (1979), Bootstrap methods: another look at the jackknife
  */
 export function bootstrapDifference(
-  gains: readonly WeightedGain[],
+  gains: readonly GainGroup[],
   confidence: number,
   seed: number,
 ): { mean: number; low: number; high: number } {
@@ -28,10 +31,11 @@ export function bootstrapDifference(
   const means = new Float64Array(RESAMPLES);
   for (let resample = 0; resample < RESAMPLES; resample++) {
     let [left, weight, sum] = [n, n, 0];
-    for (const { gain, rows } of gains) {
+    for (const { gain, rows, spread = 0 } of gains) {
       if (left === 0) break;
       const drawn = binomial(left, rows / weight, uniform, normal);
       sum += gain * drawn;
+      if (spread > 0 && drawn > 0) sum += spread * Math.sqrt(drawn) * normal();
       left -= drawn;
       weight -= rows;
     }

@@ -1,9 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const ROOT = join(__dirname, '../../../..');
+import { bundleApp } from './bundle';
 
 /** How a call ended. */
 export interface Ended {
@@ -23,10 +22,9 @@ export interface Running {
 
 /** The bundled program, as the image has it, with a directory of its own for temporary files. */
 export class Program {
-  public static build(): Program {
-    const directory = mkdtempSync(join(tmpdir(), 'drift-checker-'));
-    const bundle = ['scripts/bundle-app.ts', 'drift-checker', '--out', join(directory, 'bundle')];
-    execFileSync(join(ROOT, 'node_modules/.bin/tsx'), bundle, { cwd: ROOT, stdio: 'pipe' });
+  public static build(app: 'drift-checker' | 'gate-evaluator'): Program {
+    const directory = mkdtempSync(join(tmpdir(), `${app}-`));
+    bundleApp(app, join(directory, 'bundle'));
     const temporary = join(directory, 'tmp');
     mkdirSync(temporary);
     return new Program(directory, temporary);

@@ -1,0 +1,71 @@
+import { LOOP_KEYS } from 'cdk8s-mlops/contract';
+import { Failure } from '../../common/failure';
+import { type AdmittedRun } from './recent-runs';
+
+/** What keeps a loop from running wild. */
+export interface LoopLimits {
+  readonly paused: boolean;
+  readonly cooldownSeconds: number;
+  readonly maxRunsPerDay: number;
+}
+
+/** Whether a run may go on, and why. */
+export interface Admission {
+  readonly admitted: boolean;
+  readonly reason: string;
+}
+
+const DAY_SECONDS = 24 * 60 * 60;
+
+/**
+ * The limits in a ConfigMap's data.
+ *
+ * @throws Failure naming every value that is none: a switch that nobody understands must not be taken for "go on"
+ */
+export function parseLimits(data: Readonly<Record<string, string>>, name: string): LoopLimits {
+  const problems: string[] = [];
+  const whole = (key: string): number => {
+    const text = data[key];
+    if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text);
+    problems.push(
+      `'${key}' in the ConfigMap '${name}' must be a whole number, got ${text === undefined ? 'nothing' : `'${text}'`}`,
+    );
+    return 0;
+  };
+  const paused = data[LOOP_KEYS.paused]?.trim().toLowerCase() ?? 'false';
+  if (paused !== 'true' && paused !== 'false') {
+    problems.push(
+      `'${LOOP_KEYS.paused}' in the ConfigMap '${name}' must be 'true' or 'false', got '${data[LOOP_KEYS.paused]}'`,
+    );
+  }
+  const limits = {
+    paused: paused === 'true',
+    cooldownSeconds: whole(LOOP_KEYS.cooldownSeconds),
+    maxRunsPerDay: whole(LOOP_KEYS.maxRunsPerDay),
+  };
+  if (problems.length > 0) throw Failure.configuration(...problems);
+  return limits;
+}
+
+/** Decides by the limits and the runs that were admitted before. */
+export function decideAdmission(limits: LoopLimits, runs: readonly AdmittedRun[], now: Date): Admission {
+  if (limits.paused) return { admitted: false, reason: `the loop is paused ('${LOOP_KEYS.paused}' is true)` };
+  const age = ({ startedAt }: AdmittedRun): number => (now.getTime() - startedAt.getTime()) / 1000;
+  const newestFirst = [...runs].sort((a, b) => age(a) - age(b));
+  const [last] = newestFirst;
+  const describe = (run: AdmittedRun): string => `'${run.name}' started at ${run.startedAt.toISOString()}`;
+  if (last && age(last) < limits.cooldownSeconds) {
+    const until = new Date(last.startedAt.getTime() + limits.cooldownSeconds * 1000).toISOString();
+    const reason = `${describe(last)}, less than the cooldown of ${limits.cooldownSeconds} s ago: none before ${until}`;
+    return { admitted: false, reason };
+  }
+  const today = newestFirst.filter((run) => age(run) < DAY_SECONDS);
+  if (today.length >= limits.maxRunsPerDay) {
+    const oldest = today.at(-1);
+    const until = oldest && new Date(oldest.startedAt.getTime() + DAY_SECONDS * 1000).toISOString();
+    const reason = `${today.length} runs in 24 hours, ${limits.maxRunsPerDay} are allowed${until && limits.maxRunsPerDay > 0 ? `: none before ${until}` : ''}`;
+    return { admitted: false, reason };
+  }
+  const before = last ? `the last run, ${describe(last)}` : 'no run before';
+  return { admitted: true, reason: `${before}; ${today.length} of ${limits.maxRunsPerDay} runs in 24 hours` };
+}

@@ -1,0 +1,128 @@
+import { gunzipSync } from 'node:zlib';
+import { BUILT_IN_STEPS, COMPONENTS, EXIT_CODES, LABELS, OUTPUT_FILES } from 'cdk8s-mlops/contract';
+import { Failure } from '../../common/failure';
+import { type KubernetesClient } from '../../common/kubernetes';
+
+/** A run of a model's training that went on after its first step, or may have. */
+export interface AdmittedRun {
+  readonly name: string;
+  readonly startedAt: Date;
+}
+
+/** What runs trainings. */
+export type Engine = 'argo' | 'cronjob';
+
+/** The one call that is made. */
+export type RunsApi = Pick<KubernetesClient, 'get'>;
+
+interface Page<T> {
+  readonly metadata?: { readonly continue?: string };
+  readonly items?: readonly T[];
+}
+
+interface Metadata {
+  readonly metadata: { readonly name: string; readonly creationTimestamp: string };
+}
+
+interface WorkflowNode {
+  readonly templateName?: string;
+  readonly outputs?: { readonly parameters?: readonly { readonly name: string; readonly value?: string }[] };
+}
+
+interface Workflow extends Metadata {
+  readonly status?: {
+    readonly startedAt?: string;
+    readonly nodes?: Readonly<Record<string, WorkflowNode>>;
+    /** Gzip and base64, where the nodes are too many for an object. */
+    readonly compressedNodes?: string;
+    /** Set where they are in a database. */
+    readonly offloadNodeStatusVersion?: string;
+  };
+}
+
+interface Job extends Metadata {
+  readonly status?: {
+    readonly startTime?: string;
+    readonly conditions?: readonly { readonly type: string; readonly reason?: string; readonly message?: string }[];
+  };
+}
+
+const PAGE = 250;
+
+/**
+ * Runs that were admitted, with the time of their start, in no order. One that was refused did no work and counts for nothing; one of
+ * which it cannot be known counts.
+ *
+ * @param self name of the run that asks, which is left out, with all that started after it: of two Jobs that ask at the same time one
+ *   must win
+ */
+export async function admittedRuns(
+  api: RunsApi,
+  engine: Engine,
+  { namespace, model, self }: { readonly namespace: string; readonly model: string; readonly self: string },
+): Promise<AdmittedRun[]> {
+  const kind = engine === 'argo' ? 'apis/argoproj.io/v1alpha1' : 'apis/batch/v1';
+  const path = `/${kind}/namespaces/${namespace}/${engine === 'argo' ? 'workflows' : 'jobs'}`;
+  const selector = `${LABELS.model}=${model},${LABELS.component}=${COMPONENTS.training}`;
+  if (engine === 'argo') {
+    const workflows = await list<Workflow>(api, path, selector);
+    return workflows
+      .filter(({ metadata }) => metadata.name !== self)
+      .filter((workflow) => admission(workflow) !== 'no')
+      .map((workflow) => runOf(workflow, workflow.status?.startedAt));
+  }
+  const jobs = await list<Job>(api, path, selector);
+  const own = jobs.find(({ metadata }) => metadata.name === self);
+  const mine = own && runOf(own, own.status?.startTime);
+  return jobs
+    .filter((job) => job !== own && !wasRefused(job))
+    .map((job) => runOf(job, job.status?.startTime))
+    .filter((run) => !mine || isBefore(run, mine));
+}
+
+async function list<T>(api: RunsApi, path: string, labelSelector: string): Promise<T[]> {
+  const items: T[] = [];
+  for (let token = ''; ;) {
+    const query = new URLSearchParams({ labelSelector, limit: String(PAGE), ...(token && { continue: token }) });
+    const page = await api.get<Page<T>>(`${path}?${query.toString()}`);
+    if (!page) throw Failure.configuration(`the API server does not know ${path}: is the operator's CRD installed?`);
+    items.push(...(page.items ?? []));
+    token = page.metadata?.continue ?? '';
+    if (token === '') return items;
+  }
+}
+
+/** A mutex keeps runs apart, so that of all without an answer none is being decided but the one that asks. */
+function admission({ status }: Workflow): 'yes' | 'no' | 'unknown' {
+  if (status?.offloadNodeStatusVersion) return 'unknown';
+  const nodes = status?.compressedNodes ? inflate(status.compressedNodes) : (status?.nodes ?? {});
+  const answers = Object.values(nodes)
+    .filter(({ templateName }) => templateName === BUILT_IN_STEPS.admit)
+    .flatMap(({ outputs }) => outputs?.parameters ?? [])
+    .filter(({ name }) => name === OUTPUT_FILES.passed)
+    .map(({ value }) => value);
+  return answers.includes('true') ? 'yes' : 'no';
+}
+
+function inflate(text: string): Readonly<Record<string, WorkflowNode>> {
+  return JSON.parse(gunzipSync(Buffer.from(text, 'base64')).toString('utf8')) as Record<string, WorkflowNode>;
+}
+
+/** @see https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy for the message of its condition */
+function wasRefused({ status }: Job): boolean {
+  const refusal = new RegExp(
+    `Container ${BUILT_IN_STEPS.admit} for pod \\S+ failed with exit code ${EXIT_CODES.judgedNo}\\b`,
+  );
+  return (status?.conditions ?? []).some(
+    ({ reason, message = '' }) => reason === 'PodFailurePolicy' && refusal.test(message),
+  );
+}
+
+function runOf({ metadata: { name, creationTimestamp } }: Metadata, startedAt: string | undefined): AdmittedRun {
+  return { name, startedAt: new Date(startedAt ?? creationTimestamp) };
+}
+
+function isBefore(a: AdmittedRun, b: AdmittedRun): boolean {
+  const difference = a.startedAt.getTime() - b.startedAt.getTime();
+  return difference < 0 || (difference === 0 && a.name < b.name);
+}
