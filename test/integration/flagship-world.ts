@@ -1,0 +1,148 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { MlopsApp } from 'cdk8s-mlops';
+import { LABELS } from 'cdk8s-mlops/contract';
+import { environments } from '../../examples/fraud-detection/config';
+import { fraudDetection } from '../../examples/fraud-detection/fraud-detection';
+import { bundleApp } from '../support/bundle';
+import { type ApiReply, type ApiRequest, KubernetesFront, notFound } from '../support/kubernetes-front';
+import { find, type Rendered } from '../support/synth';
+import { type PodResult, runPod } from './pod';
+import { startMlflow, startMoto, storeEnvironment } from './real-servers';
+import { Server } from './server';
+
+const APPS = ['drift-checker', 'gate-evaluator'] as const;
+const [config] = environments;
+
+/**
+ * The flagship example with the real object store, tracking server and Pushgateway where its manifests say that they are, and its pods
+ * run as they were rendered. Only the API server's answers are the test's; test/upstream asks the real one.
+ */
+export class FlagshipWorld {
+  /** An address of this machine that nothing else listens on, so that the rendered ports can be taken. */
+  public readonly host = '127.77.0.1';
+  public readonly mlflow = `http://${this.host}:5000`;
+  public readonly pushgateway = `http://${this.host}:9091`;
+  public readonly directory = mkdtempSync(join(tmpdir(), 'flagship-'));
+  public readonly objects: Rendered[] = this.synthesize();
+  /** Workflows of the namespace, by name; a test may give them a status. */
+  public readonly workflows = new Map<string, Rendered>();
+
+  private readonly servers: Server[] = [];
+  private env: Record<string, string> = {};
+  private front: KubernetesFront | undefined;
+  private s3: S3Client | undefined;
+
+  /** Starts all servers, and bundles both programs. */
+  public async start(): Promise<void> {
+    for (const app of APPS) bundleApp(app, join(this.directory, app));
+    const moto = await startMoto(this.host);
+    const rendered = find(this.objects, 'Deployment', 'mlflow').spec.template.spec.containers[0].command as string[];
+    const allowed = rendered[rendered.indexOf('--allowed-hosts') + 1]!;
+    const args = ['--allowed-hosts', `${allowed},${this.host}:5000`];
+    const mlflow = await startMlflow(join(this.directory, 'mlflow'), { host: this.host, port: 5000, args });
+    const listen = [`--web.listen-address=${this.host}:9091`, `--persistence.file=${join(this.directory, 'pushed')}`];
+    const gateway = await Server.start('prometheus-pushgateway', listen, {}, `${this.pushgateway}/-/ready`);
+    this.servers.push(moto.server, mlflow.server, gateway);
+    this.front = await KubernetesFront.start((request) => Promise.resolve(this.answer(request)), this.host);
+    this.env = { ...storeEnvironment(moto.url), AWS_REGION: config!.region, ...this.front.env };
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    this.s3 = new S3Client({ endpoint: moto.url, region: config!.region, credentials, forcePathStyle: true });
+    const where = { LocationConstraint: 'eu-central-1' } as const;
+    for (const Bucket of Object.values(config!.buckets))
+      await this.s3.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: where }));
+  }
+
+  public async stop(): Promise<void> {
+    this.s3?.destroy();
+    await this.front?.stop();
+    for (const server of this.servers) await server.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Puts the result of a query, or a text, into a bucket. */
+  public async upload(Bucket: string, Key: string, content: { readonly query: string } | string): Promise<void> {
+    const Body = typeof content === 'string' ? content : await this.parquet(content.query);
+    await this.s3!.send(new PutObjectCommand({ Bucket, Key, Body }));
+  }
+
+  public async read(Bucket: string, Key: string): Promise<string> {
+    const { Body } = await this.s3!.send(new GetObjectCommand({ Bucket, Key }));
+    return Body!.transformToString();
+  }
+
+  /** The object store's client. */
+  public get store(): S3Client {
+    return this.s3!;
+  }
+
+  /** Runs a container of a training's template in a run. */
+  public trainingStep(
+    name: string,
+    { run, reason }: { readonly run: string; readonly reason: string },
+    objects = this.objects,
+  ): Promise<PodResult> {
+    const { templates } = find(objects, 'WorkflowTemplate', 'fraud-detector-training').spec;
+    const text = JSON.stringify(templates.find((template: Rendered) => template.name === name));
+    const expanded = text
+      .replaceAll('{{workflow.name}}', run)
+      .replaceAll(/\{\{workflow\.parameters\.reason\}\}/g, reason);
+    const template = JSON.parse(expanded);
+    return this.pod(template, template.container);
+  }
+
+  /** Runs the drift check. */
+  public driftCheck(): Promise<PodResult> {
+    const { spec } = find(this.objects, 'CronJob', 'fraud-detector-drift-check').spec.jobTemplate.spec.template;
+    return this.pod(spec, spec.containers[0]);
+  }
+
+  private pod(pod: Rendered, container: Rendered): Promise<PodResult> {
+    const app = APPS.find((each) => container.image.includes(each))!;
+    const service = (name: string): string => `${name}.${config!.namespace}.svc`;
+    return runPod({
+      ...{ pod, container, objects: this.objects, env: this.env },
+      app: join(this.directory, app),
+      dockerfile: readFileSync(join(__dirname, `../../apps/${app}/Dockerfile`), 'utf8'),
+      hosts: { [service('mlflow')]: this.host, [service('pushgateway')]: this.host },
+      serviceAccount: this.front!.serviceAccount,
+    });
+  }
+
+  /** The API server's part: rendered ConfigMaps, Workflows by their label, and names that are taken once. */
+  private answer({ method, path, body }: ApiRequest): ApiReply {
+    if (method === 'POST') {
+      const workflow = JSON.parse(body);
+      if (this.workflows.has(workflow.metadata.name))
+        return { status: 409, body: { reason: 'AlreadyExists', message: 'already exists' } };
+      this.workflows.set(workflow.metadata.name, workflow);
+      return { status: 201, body: workflow };
+    }
+    const { pathname, searchParams } = new URL(path, 'https://kubernetes');
+    if (pathname.endsWith('/workflows')) {
+      const selected = `${LABELS.model}=fraud-detector`;
+      const items = searchParams.get('labelSelector')?.includes(selected) ? [...this.workflows.values()] : [];
+      return { status: 200, body: { items } };
+    }
+    const name = pathname.split('/').at(-1)!;
+    const found = this.objects.find((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
+    return found ? { status: 200, body: found } : notFound('configmaps', name);
+  }
+
+  private async parquet(query: string): Promise<Buffer> {
+    const file = join(this.directory, 'upload.parquet');
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    await connection.run(`COPY (${query}) TO '${file}' (FORMAT parquet)`);
+    connection.closeSync();
+    return readFileSync(file);
+  }
+
+  private synthesize(): Rendered[] {
+    const app = new MlopsApp({ outdir: join(this.directory, 'manifests') });
+    fraudDetection(app, config!);
+    return app.charts.flatMap((chart) => chart.toJson());
+  }
+}
