@@ -92,6 +92,12 @@ One row per instance, beside one column per feature; partitions ${contract.PREDI
 
 ${pairs(['what', 'column'], contract.PREDICTION_LOG_COLUMNS)}
 
+## Paired predictions
+
+One row per row of the evaluation data, for tests of significance.
+
+${pairs(['what', 'column'], contract.PAIRED_PREDICTION_COLUMNS)}
+
 ## MLflow
 
 ${pairs(['alias', 'name'], contract.MLFLOW_ALIASES)}
@@ -100,7 +106,8 @@ ${pairs(['tag', 'name'], contract.MLFLOW_TAGS)}
 
 ${pairs(['lifecycle', 'value'], contract.LIFECYCLE)}
 
-The reference profile is the artifact \`${contract.REFERENCE_PROFILE_ARTIFACT}\` of the version's run.
+Artifacts of the version's run: the reference profile is \`${contract.REFERENCE_PROFILE_ARTIFACT}\`, the feature schema \`${contract.SCHEMA_ARTIFACT}\`;
+what it was evaluated to is under \`${contract.EVALUATION_ARTIFACTS}\`, the decisions about it under \`${contract.DECISION_ARTIFACTS}\`.
 
 ## Kubernetes
 
@@ -115,6 +122,8 @@ ${pairs(['annotation', 'key'], contract.ANNOTATIONS)}
 ${pairs(['key of the ConfigMap `<model>-loop`', 'name'], contract.LOOP_KEYS)}
 `;
 
+const JSON_SCHEMA = 'https://json-schema.org/draft/2020-12/schema';
+
 function jsonSchema(title: string, schema: z.ZodType): string {
   return JSON.stringify({ title, ...z.toJSONSchema(schema) });
 }
@@ -122,6 +131,7 @@ function jsonSchema(title: string, schema: z.ZodType): string {
 const FILES: Readonly<Record<string, string>> = {
   'contract.md': DOCUMENT,
   'drift-check.schema.json': jsonSchema('Configuration of drift-checker check', DRIFT_CHECK_CONFIG),
+  'gates.schema.json': JSON.stringify({ $schema: JSON_SCHEMA, title: 'Gate file', ...contract.GATE_FILE_JSON_SCHEMA }),
   'model.schema.json': jsonSchema('Schema file of a model', MODEL_SCHEMA_FILE),
 };
 

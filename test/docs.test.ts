@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { parse } from 'yaml';
+import { checkGateFile } from 'cdk8s-mlops/contract';
 
 const root = join(__dirname, '..');
 const work = join(root, 'dist', 'snippets');
@@ -34,6 +36,17 @@ test('every TypeScript snippet of the documentation compiles', () => {
   const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', work, '--noEmit'];
   expect(spawnSync(process.execPath, tsc, { cwd: work, encoding: 'utf8' }).stdout).toBe('');
   expect(snippets.length).toBeGreaterThan(0);
+});
+
+test('every gate file of the documentation is valid', () => {
+  const blocks = pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, code]) => ({ path, file: parse(code!) as unknown })),
+  );
+  const gateFiles = blocks.filter(({ file }) => typeof file === 'object' && file !== null && 'metrics' in file);
+  expect(gateFiles.length).toBeGreaterThanOrEqual(2);
+  expect(gateFiles.map(({ path, file }) => ({ path, problems: checkGateFile(file) }))).toEqual(
+    gateFiles.map(({ path }) => ({ path, problems: [] })),
+  );
 });
 
 test("the README's program runs and writes manifests", () => {

@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util';
 import { modelDrift } from '../../apps/drift-checker/check/decision';
 import { featureDrift } from '../../apps/drift-checker/check/feature-drift';
 import { wilsonInterval } from '../../apps/drift-checker/statistics/intervals';
+import { note, printTable } from '../table';
 import { FEATURES, NUMERIC_FEATURES, Reference, type Shifts } from './features';
 import { evidentlyVersions, pythonOf } from './python';
 import { Random } from './random';
 import { type Scenario, startRival, type Tally } from './rival';
-import { note, printTable } from './table';
 
 /*
  * How often windows without drift alarm, and windows with drift do not, by simulation: 20 features (normal, lognormal, heavy-tailed,

@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundleApp } from '../../test/support/bundle';
+import { type Measurement, measure, type Spread } from '../measure';
+import { note, printTable } from '../table';
 import { AGGREGATES, COLUMNS, normalRows, scanArguments, schemaFile } from './data';
-import { type Measurement, measure, type Spread } from './measure';
 import { evidentlyVersions, pythonOf } from './python';
-import { note, printTable } from './table';
 
 /*
  * How long the drift checker takes, and how much memory: against what DuckDB needs to read the same columns, against itself with
@@ -48,7 +48,8 @@ const cells = (label: string, { seconds, cpu, mebibytes }: Measurement): string[
 
 async function main(): Promise<void> {
   const app = join(FOLDER, 'drift-checker', 'main.js');
-  bundle(join(FOLDER, 'drift-checker'));
+  bundleApp('drift-checker', join(FOLDER, 'drift-checker'));
+  process.chdir(ROOT);
   const schema = schemaFile(FOLDER);
   const reference = await normalRows(FOLDER, 100_000, 1);
   const million = await normalRows(FOLDER, MILLION, 2);
@@ -165,19 +166,6 @@ async function rival({ reference, million, check, profile, profileOf }: RivalInp
         `(${show(theirs.seconds.middle / both, 1)} × with the profile), ${show(checked.mebibytes.middle / theirs.mebibytes.middle)} of the memory`,
     );
   }
-}
-
-function bundle(out: string): void {
-  const { status } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', 'scripts/bundle-app.ts', 'drift-checker', '--out', out],
-    {
-      cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  if (status !== 0) throw new Error('the bundle could not be built');
-  process.chdir(ROOT);
 }
 
 void main();

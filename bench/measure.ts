@@ -45,7 +45,7 @@ export function measure(
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Run {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-drift-'));
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   const file = join(folder, 'time');
   const timed = existsSync(TIME);
   const all = timed ? [TIME, '-o', file, '-f', '%U %S %M', command, ...args] : [command, ...args];
