@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, messageOf } from './failure';
@@ -66,11 +66,46 @@ function isTimeout({ name, cause }: Error): boolean {
   return name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError';
 }
 
-function once(
+/**
+ * Asks for something large: the answer's body is read as it comes, and only its pauses are limited.
+ *
+ * @throws Failure when no attempt got an answer
+ */
+export async function askForStream(
+  url: string,
+  request: HttpRequest,
+  patience: Patience = DEFAULT_PATIENCE,
+): Promise<{ status: number; body: IncomingMessage }> {
+  for (let attempt = 1; ; attempt++) {
+    const response = await begin(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
+    request.signal?.throwIfAborted();
+    const failed = response instanceof Error;
+    const status = failed ? 0 : (response.statusCode ?? 0);
+    if (!failed && (!PASSING.has(status) || attempt === patience.attempts)) return { status, body: response };
+    if (!failed) response.resume();
+    else if (attempt === patience.attempts)
+      throw Failure.unreachable(
+        `${new URL(url).host} does not answer after ${attempt} attempts: ${messageOf(response)}`,
+      );
+    await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
+  }
+}
+
+async function once(url: string, request: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([timeout, ...(request.signal ? [request.signal] : [])]);
+  const response = await begin(url, { ...request, signal }, timeoutMs);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** Sends a request; the answer's body is still to be read. A connection that is silent for too long is an error. */
+function begin(
   url: string,
   { method = 'GET', headers, body, ca, signal }: HttpRequest,
-  timeoutMs: number,
-): Promise<HttpAnswer> {
+  silenceMs: number,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const target = new URL(url);
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -82,16 +117,10 @@ function once(
       // Node announces no length for the body of a DELETE, and servers then take it for the next request.
       headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
       ca,
-      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
+      signal,
     };
-    const sent = send(target, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-      );
-      response.on('error', reject);
-    });
+    const sent = send(target, options, resolve);
+    sent.setTimeout(silenceMs, () => sent.destroy(new Error(`no answer within ${silenceMs / 1000} s`)));
     sent.on('error', reject);
     sent.end(body);
   });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { type Readable } from 'node:stream';
 import { Failure, messageOf } from './failure';
-import { ask, type HttpAnswer, type HttpRequest, type Patience } from './http';
+import { ask, askForStream, type HttpAnswer, type HttpRequest, type Patience } from './http';
 
 /** How the tracking server is reached; names of the variables are MLflow's own. */
 export interface MlflowOptions {
@@ -45,6 +46,19 @@ export class MlflowRest {
     const headers = { ...this.authorization(), ...request.headers };
     const ca = await this.certificates();
     return ask(`${this.address}${path}`, { ...request, headers, ca, signal }, patience);
+  }
+
+  /** A GET whose answer may be large. */
+  public async stream(path: string, what: string): Promise<Readable> {
+    const { signal, patience } = this.options;
+    const request = { headers: this.authorization(), ca: await this.certificates(), signal };
+    const { status, body } = await askForStream(`${this.address}${path}`, request, patience);
+    if (status === 200) return body;
+    body.setEncoding('utf8');
+    let text = '';
+    for await (const chunk of body) text += String(chunk).slice(0, 1_000);
+    this.checked({ status, text }, what);
+    return body;
   }
 
   /**

@@ -1,3 +1,4 @@
+import './engine-flags';
 import { runApp } from '../common/run-app';
 import { admitCommand } from './commands/admit';
 import { checkCommand } from './commands/check';
