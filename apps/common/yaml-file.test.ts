@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { failureOf } from './testing/problems';
-import { parseYaml, readYamlFile } from './yaml-file';
+import { parseValue, parseYaml, readYamlFile } from './yaml-file';
 
 const SCHEMA = z.strictObject({
   model: z.string(),
@@ -128,5 +129,30 @@ describe('a file', () => {
     expect(missing.problems[0]).toMatch(/^cannot read the configuration '.*no\.yaml': ENOENT/);
     const folder = await failureOf(() => readYamlFile(directory, 'the configuration', SCHEMA));
     expect(folder.problems[0]).toMatch(/^cannot read the configuration '.*': EISDIR/);
+  });
+});
+
+describe('a value is what YAML 1.2 says, whichever parser reads it', () => {
+  test.each([
+    ...['a: yes', 'a: 2020-01-01', 'a: 012', 'a: 0o14', 'a: .5', 'a: 1e3', 'a: .nan', 'a: NaN', 'a: ~', 'a: 1_000'],
+    ...['<<: {b: 1}', 'a: +1', 'a: 0x1F', 'a: -.inf', 'a: True', 'a: Null', '1: 2', '{a: 1, b}', 'a: -0', 'a: 12e03'],
+    ...['a: |\n  x\n  y\n', 'a: >-\n  x\n  y\n', '? a\n: 1', '- 1\n- [2, "3"]', 'a: R&D * 2', '# only a comment'],
+    ...['a: &x 1\nb: *x', '%YAML 1.1\n---\na: yes', 'a: !!str 1', "\"quoted\": 'it''s'", '', '5', 'text'],
+    ...[
+      '{"a": [1, 2.5, -1e-7, null, true], "b": {"c": "x\\u00e9\\n"}}',
+      '{"a:": "b\\":", "c": {}}',
+      '[]',
+      '{"__proto__": 1}',
+    ],
+  ])('%j', (text) => {
+    expect(parseValue(text, 'file')).toEqual(parseDocument(text).toJS());
+  });
+
+  test.each([
+    ['{"a": 1, "b": {"c": 1, "c": 2}}', 'file:1:24: Map keys must be unique'],
+    ['{"a": 1,\n "a": 2}', 'file:2:2: Map keys must be unique'],
+  ])('a key that is there twice is lost in no format: %j', async (text, problem) => {
+    const { problems } = await failureOf(() => parseValue(text, 'file'));
+    expect(problems).toEqual([problem]);
   });
 });

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { CORE_SCHEMA, load } from 'js-yaml';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod';
 import { suggest } from 'cdk8s-mlops/contract';
@@ -47,8 +48,8 @@ export interface FileProblem {
  * @throws Failure for each syntax error, with its line and column
  */
 export function parseValue(text: string, path: string): unknown {
-  const json = plainJson(text);
-  if (json !== undefined) return json;
+  const value = fastValue(text);
+  if (value !== undefined) return value;
   const { document, at } = parsePositions(text, path);
   if (document.errors.length > 0) {
     throw Failure.configuration(...document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
@@ -72,6 +73,23 @@ function parsePositions(text: string, path: string): { document: Document; at: (
     return `${path}:${line}:${col}`;
   };
   return { document, at };
+}
+
+/** Anchors, aliases, tags and directives: what few files have, and the parsers do not treat alike. */
+const UNUSUAL = /(^|[\s,[{:-])[&*!]\S|^%/m;
+
+/**
+ * The value of a plain and faultless text, a fifth of the time that the parser takes which knows the place of everything; that one is left
+ * with the rest, and with saying what is wrong.
+ */
+function fastValue(text: string): unknown {
+  const json = plainJson(text);
+  if (json !== undefined || UNUSUAL.test(text)) return json;
+  try {
+    return load(text, { schema: CORE_SCHEMA });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
