@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open as openFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -45,20 +45,29 @@ async function openObject(bucket: string, key: string): Promise<Readable> {
 async function localFiles(path: string): Promise<ArtifactFile[]> {
   const found = await stat(path).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw Failure.configuration(`cannot read '${path}': ${messageOf(error)}`);
+    throw Failure.configuration(`cannot read '${path}': ${diskProblem(error)}`);
   });
   if (!found) return [];
-  const file = (name: string, full: string, bytes: number): ArtifactFile => ({
-    name,
-    bytes,
-    open: () => Promise.resolve(createReadStream(full, { highWaterMark: 1 << 20 })),
-  });
-  if (found.isFile()) return [file(basename(path), path, found.size)];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  if (!found.isDirectory()) return [await localFile(basename(path), path)];
+  const entries = await readable(path, () => readdir(path, { recursive: true, withFileTypes: true }));
   const paths = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(
-    paths.map(async (full) => file(relative(path, full).split(sep).join('/'), full, (await stat(full)).size)),
-  );
+  return Promise.all(paths.map((full) => localFile(relative(path, full).split(sep).join('/'), full)));
+}
+
+async function localFile(name: string, path: string): Promise<ArtifactFile> {
+  const found = await readable(path, () => stat(path));
+  // A pipe would never end, and a link to a folder has files that no name stands for.
+  if (!found.isFile()) throw Failure.configuration(`'${path}' is no file: only files and their folders can be kept`);
+  const open = async (): Promise<Readable> => (await readable(path, () => openFile(path))).createReadStream(CHUNKS);
+  return { name, bytes: found.size, open };
+}
+
+const CHUNKS = { highWaterMark: 1 << 20 };
+
+async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  return work().catch((error: unknown) => {
+    throw Failure.configuration(`cannot read '${path}': ${diskProblem(error)}`);
+  });
 }
 
 /**
@@ -81,7 +90,7 @@ export async function transferFiles(
         done(null, chunk);
       },
     });
-    const source = await open();
+    const source = chunksOf(name, await open());
     if (target === undefined) await pipeline(source, hashing.resume(), { signal });
     else await write(source, hashing, parseLocation(joinUri(target, name)), bytes, signal);
     whole.update(`${name}\0${content.digest('hex')}\n`);
@@ -90,8 +99,17 @@ export async function transferFiles(
   return `sha256:${whole.digest('hex')}`;
 }
 
+/** Its errors are told from those of whatever takes the chunks. */
+async function* chunksOf(name: string, source: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* source as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw Failure.unreachable(`reading '${name}' broke off: ${messageOf(error)}`);
+  }
+}
+
 async function write(
-  source: Readable,
+  source: AsyncGenerator<Buffer>,
   hashing: Transform,
   target: Location,
   bytes: number,
@@ -101,18 +119,27 @@ async function write(
   await Promise.all([pipeline(source, hashing, { signal }), upload(hashing, target, bytes)]);
 }
 
+const UNFINISHED = '.part';
+
+/** The file that a copy would have become which was killed. */
+export function unfinishedFile(name: string): string | undefined {
+  return /^(.+)\.\d+\.part$/s.exec(name)?.[1];
+}
+
 async function writeLocal(
-  source: Readable,
+  source: AsyncGenerator<Buffer>,
   hashing: Transform,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}.part`;
+  const temporary = `${path}.${process.pid}${UNFINISHED}`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await pipeline(source, hashing, createWriteStream(temporary), { signal });
     await rename(temporary, path);
   } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    if (error instanceof Failure) throw error;
     throw Failure.configuration(`cannot write ${path}: ${diskProblem(error)}`);
   }
 }

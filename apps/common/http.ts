@@ -52,6 +52,7 @@ export async function ask(
     const answer = await once(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
     request.signal?.throwIfAborted();
     const failed = !('status' in answer);
+    if (failed) refuseCertificate(url, answer);
     if (!failed && !PASSING.has(answer.status)) return answer;
     if (attempt === patience.attempts) {
       if (!failed) return answer;
@@ -60,6 +61,17 @@ export async function ask(
     }
     await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
   }
+}
+
+/** Errors of TLS that no second attempt mends. */
+const CERTIFICATE =
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
+
+function refuseCertificate(url: string, error: Error): void {
+  if (!CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) return;
+  throw Failure.configuration(
+    `the certificate of ${new URL(url).host} is not trusted (${messageOf(error)}): name its authority; for a tracking server in MLFLOW_TRACKING_SERVER_CERT_PATH`,
+  );
 }
 
 function isTimeout({ name, cause }: Error): boolean {
@@ -80,6 +92,7 @@ export async function askForStream(
     const response = await begin(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
     request.signal?.throwIfAborted();
     const failed = response instanceof Error;
+    if (failed) refuseCertificate(url, response);
     const status = failed ? 0 : (response.statusCode ?? 0);
     if (!failed && (!PASSING.has(status) || attempt === patience.attempts)) return { status, body: response };
     if (!failed) response.resume();

@@ -15,6 +15,13 @@ test('outside a pod, it says so and what to do', async () => {
   });
 });
 
+test('what to do instead is for the caller to say', async () => {
+  const client = new KubernetesClient({ env: {}, serviceAccount: directory, elsewhere: 'run it in one' });
+  expect((await failureOf(() => client.get('/api'))).problems).toEqual([
+    'KUBERNETES_SERVICE_HOST is not set: only a pod can reach the Kubernetes API; run it in one',
+  ]);
+});
+
 test('a pod without a token is told what it needs', async () => {
   const client = new KubernetesClient({ env: { KUBERNETES_SERVICE_HOST: '127.0.0.1' }, serviceAccount: directory });
   const { exitCode, problems } = await failureOf(() => client.create('/apis', {}));

@@ -14,6 +14,12 @@ export interface KubernetesOptions {
    * @default /var/run/secrets/kubernetes.io/serviceaccount
    */
   readonly serviceAccount?: string;
+  /**
+   * What to do where there is no pod.
+   *
+   * @default use --dry-run elsewhere
+   */
+  readonly elsewhere?: string;
   readonly patience?: Patience;
   readonly signal?: AbortSignal;
 }
@@ -39,11 +45,11 @@ export class KubernetesClient {
   }
 
   private async request(method: 'GET' | 'POST', path: string, body?: object): Promise<HttpAnswer> {
-    const { env, patience, signal } = this.options;
+    const { env, patience, signal, elsewhere = 'use --dry-run elsewhere' } = this.options;
     const host = env.KUBERNETES_SERVICE_HOST;
     if (!host) {
       throw Failure.configuration(
-        'KUBERNETES_SERVICE_HOST is not set: only a pod can reach the Kubernetes API; use --dry-run elsewhere',
+        `KUBERNETES_SERVICE_HOST is not set: only a pod can reach the Kubernetes API; ${elsewhere}`,
       );
     }
     const port = env.KUBERNETES_SERVICE_PORT ?? '443';

@@ -35,9 +35,11 @@ export class MlflowRest {
   }
 
   /** A request with a JSON body. */
-  public write(method: 'POST' | 'PATCH' | 'DELETE', endpoint: string, body: object): Promise<HttpAnswer> {
-    const headers = { 'content-type': 'application/json' };
-    return this.send(`${API}/${endpoint}`, { method, headers, body: JSON.stringify(body) });
+  public async write(method: 'POST' | 'PATCH' | 'DELETE', endpoint: string, body: object): Promise<HttpAnswer> {
+    const request = { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const answer = await this.send(`${API}/${endpoint}`, request);
+    // Two that write the same row at the same time: the second finds it there when it asks again.
+    return isCollision(answer) ? this.send(`${API}/${endpoint}`, request) : answer;
   }
 
   /** Any other request, by its path. */
@@ -110,14 +112,14 @@ export class MlflowRest {
     const { status, text } = answer;
     if (status === 200) return answer;
     const at = `the tracking server ${this.options.trackingUri}`;
-    if (status === 403 && HOST_CHECK.test(text)) {
+    if (status === 403 && !isForbidden(answer)) {
       throw Failure.configuration(
         `${at} refuses its own name (Invalid Host header): add the name, with port, to its --allowed-hosts`,
       );
     }
     if (status === 401 || status === 403) {
       throw Failure.configuration(
-        `${at} refuses to tell ${what} (${status}): check MLFLOW_TRACKING_TOKEN and its permissions`,
+        `${at} refuses to tell ${what} (${status}): check MLFLOW_TRACKING_TOKEN (or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD) and the permissions that come with it`,
       );
     }
     const message = `${at} answered ${status} for ${what}: ${text.slice(0, 200)}`;
@@ -129,6 +131,14 @@ export class MlflowRest {
 export function doesNotExist({ status, text }: HttpAnswer): boolean {
   return status === 404 && text.includes('RESOURCE_DOES_NOT_EXIST');
 }
+
+/** Permissions are missing; a server that does not like the name that it is called by also says 403. */
+export function isForbidden({ status, text }: HttpAnswer): boolean {
+  return status === 403 && !HOST_CHECK.test(text);
+}
+
+const isCollision = ({ status, text }: HttpAnswer): boolean =>
+  status === 400 && /IntegrityError|UNIQUE constraint/.test(text);
 
 /** What was to be created is there already: stores answer 400 or 409. */
 export function exists({ status, text }: HttpAnswer): boolean {

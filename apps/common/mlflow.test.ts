@@ -139,7 +139,7 @@ describe('a refusal', () => {
   test.each([[401], [403]])('of the credentials names the variable (%d)', async (status) => {
     expect(await refusal(status, 'Permission denied')).toEqual({
       exitCode: 2,
-      problem: `the tracking server URL/ refuses to tell the version 'churn@champion' (${status}): check MLFLOW_TRACKING_TOKEN and its permissions`,
+      problem: `the tracking server URL/ refuses to tell the version 'churn@champion' (${status}): check MLFLOW_TRACKING_TOKEN (or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD) and the permissions that come with it`,
     });
   });
 

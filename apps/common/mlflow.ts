@@ -1,6 +1,6 @@
 import { MLFLOW_ALIASES } from 'cdk8s-mlops/contract';
 import { type HttpAnswer } from './http';
-import { doesNotExist, type MlflowOptions, MlflowRest } from './mlflow-rest';
+import { doesNotExist, isForbidden, type MlflowOptions, MlflowRest } from './mlflow-rest';
 
 /** A version of a registered model. */
 export interface ModelVersion {
@@ -39,13 +39,18 @@ export class MlflowClient {
     this.rest = new MlflowRest(options);
   }
 
-  /** The version that an alias names; `undefined` when there is no such alias, or no such model yet. */
+  /**
+   * The version that an alias names; `undefined` when there is no such alias, or no such model yet.
+   *
+   * @param isNew asked where the server forbids to look: whether the model is one that nobody has made yet
+   */
   public async versionByAlias(
     model: string,
     alias: string = MLFLOW_ALIASES.champion,
+    isNew?: () => Promise<boolean>,
   ): Promise<ModelVersion | undefined> {
     const answer = await this.rest.read('registered-models/alias', { name: model, alias });
-    if (isUnknownAlias(answer)) return undefined;
+    if (isUnknownAlias(answer) || (isForbidden(answer) && (await isNew?.()))) return undefined;
     return this.modelVersion(answer, `the version '${model}@${alias}'`);
   }
 

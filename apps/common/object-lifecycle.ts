@@ -35,10 +35,13 @@ export async function restoreObjects(objects: readonly StoredObject[]): Promise<
   for (const object of objects) {
     const tags = await tagsOf(object);
     if (!tags.some(isArchived)) continue;
-    const Tagging = { TagSet: tags.filter((tag) => !isArchived(tag)) };
-    await explained(`tag ${addressOf(object)}`, () =>
-      client.send(new sdk.PutObjectTaggingCommand({ ...nameOf(object), Tagging })),
-    );
+    const TagSet = tags.filter((tag) => !isArchived(tag));
+    // Some stores take no empty set of tags.
+    const command =
+      TagSet.length === 0
+        ? new sdk.DeleteObjectTaggingCommand(nameOf(object))
+        : new sdk.PutObjectTaggingCommand({ ...nameOf(object), Tagging: { TagSet } });
+    await explained(`tag ${addressOf(object)}`, () => client.send(command as Sdk.PutObjectTaggingCommand));
   }
 }
 
@@ -64,7 +67,10 @@ async function rewrite(object: StoredObject, tags: readonly Sdk.Tag[], limits: C
   const CopySource = `${object.bucket}/${object.key.split('/').map(encodeURIComponent).join('/')}`;
   await explained(`archive ${addressOf(object)}`, async () => {
     const head = await client.send(new sdk.HeadObjectCommand(nameOf(object)));
-    const kept = { ContentType: head.ContentType, Metadata: head.Metadata, StorageClass: head.StorageClass };
+    const { ContentType, ContentEncoding, ContentDisposition, ContentLanguage, CacheControl } = head;
+    const { Metadata, StorageClass } = head;
+    const headers = { ContentType, ContentEncoding, ContentDisposition, ContentLanguage, CacheControl };
+    const kept = { ...headers, Metadata, StorageClass };
     if (object.bytes <= limits.whole) {
       // A copy onto itself must change something: the metadata is replaced, by itself.
       const copy = { CopySource, Tagging, TaggingDirective: 'REPLACE', MetadataDirective: 'REPLACE' } as const;

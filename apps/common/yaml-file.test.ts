@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { failureOf } from './testing/problems';
-import { parseValue, parseYaml, readYamlFile } from './yaml-file';
+import { located, parseValue, parseYaml, readYamlFile } from './yaml-file';
 
 const SCHEMA = z.strictObject({
   model: z.string(),
@@ -79,6 +79,57 @@ test('several problems are all reported, in one failure', async () => {
     "check.yaml:1:1: 'modle' is not a key here; did you mean 'model'?",
   ]);
 });
+
+test.each([
+  ['model: churn\nfeatures:\n  7:\n    treshold: 1\n', "check.yaml:4:5: 'features.7.treshold'"],
+  ['model: churn\nfeatures:\n  true: { treshold: 1 }\n', "check.yaml:3:11: 'features.true.treshold'"],
+  ['model: churn\nfeatures:\n  a: &a { treshold: 1 }\n', "check.yaml:3:11: 'features.a.treshold'"],
+  ['{"model": "churn",\n  "features": {"a": {"treshold": 1}}}', "check.yaml:2:22: 'features.a.treshold'"],
+  ['\ufeffmodel: churn\nfeatures: { a: { treshold: 1 } }\n', "check.yaml:2:18: 'features.a.treshold'"],
+])('the key of %j is found', async (text, place) => {
+  expect(await problemsOf(text)).toEqual([`${place} is not a key here; did you mean 'threshold'?`]);
+});
+
+test('what stands behind an alias is found where it was written', async () => {
+  const text = 'model: churn\nsteps:\n  - &first\n    nmae: a\n  - *first\n';
+  const places = (await problemsOf(text)).map((problem) => problem.replace(/ (is|expected).*/, ''));
+  expect(places).toEqual([
+    "check.yaml:4:5: 'steps.0.name'",
+    "check.yaml:4:5: 'steps.0.nmae'",
+    "check.yaml:5:5: 'steps.1.name'",
+    "check.yaml:4:5: 'steps.1.nmae'",
+  ]);
+});
+
+test.each<[readonly PropertyKey[], string | undefined, string]>([
+  [[], undefined, 'x:1:1: wrong'],
+  [['a', 'b'], undefined, 'x:3:6: wrong'],
+  [['a'], 'b', 'x:3:3: wrong'],
+  [['a', 'b', 1], undefined, 'x:3:10: wrong'],
+  [['a', 'gone', 'deeper'], undefined, 'x:3:3: wrong'],
+  [['a', 'b', 9], undefined, 'x:3:6: wrong'],
+  [['a'], 'gone', 'x:3:3: wrong'],
+])('a problem at %j %p is placed', (keys, key, expected) => {
+  expect(located('z: 1\na:\n  b: [1, 2]\n', 'x', [{ keys, key, message: 'wrong' }]).problems).toEqual([expected]);
+});
+
+test.each<[string, unknown]>([
+  ['{"a": [1, {"b": "\\" : \\\\"}], "c": ":"}', { a: [1, { b: '" : \\' }], c: ':' }],
+  ['\ufeff{"a": 1}', { a: 1 }],
+  [' \n[1, 2]', [1, 2]],
+  ['{"a": 1, # but one of YAML\n}', { a: 1 }],
+  ['[]', []],
+  ['null', null],
+  ['', null],
+])('the value of %j', (text, value) => expect(parseValue(text, 'x')).toEqual(value));
+
+test.each(['{"a": 1,\n "a": 2}', '{"b": {"a": 1,\n "a": 2}}', '[{"a": 1,\n "a": "b\\": "}]'])(
+  'a key that is in %j twice is refused with its place',
+  async (text) => {
+    const { problems } = await failureOf(() => parseValue(text, 'x.json'));
+    expect(problems).toEqual(['x.json:2:2: Map keys must be unique']);
+  },
+);
 
 describe('of a value that may be of several kinds', () => {
   test('the kind that was meant is explained', async () => {

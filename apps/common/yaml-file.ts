@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, parseDocument } from 'yaml';
 import type * as z from 'zod';
 import { suggest } from 'cdk8s-mlops/contract';
 import { Failure, messageOf } from './failure';
@@ -177,10 +177,30 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function offsetOf(document: Document, path: readonly PropertyKey[], key: string | undefined): number {
-  const node = document.getIn(path as unknown[], true);
-  if (key !== undefined && isMap(node)) {
-    const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key);
-    if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
-  }
+  const node = nodeAt(document, path);
+  const pair = key === undefined ? undefined : pairOf(document, node, key);
+  if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
   return isNode(node) && node.range ? node.range[0] : 0;
 }
+
+/** The node at a path; the nearest one around it where there is none. */
+function nodeAt(document: Document, path: readonly PropertyKey[]): unknown {
+  let node: unknown = document.contents;
+  for (const key of path) {
+    const collection = resolved(document, node);
+    const next: unknown = isSeq(collection)
+      ? collection.items[Number(key)]
+      : pairOf(document, collection, String(key))?.value;
+    if (next === undefined || next === null) break;
+    node = next;
+  }
+  return node;
+}
+
+/** The pair of a key, which in YAML may be a number, a boolean or nothing. */
+function pairOf(document: Document, node: unknown, key: string): Pair | undefined {
+  const map = resolved(document, node);
+  return isMap(map) ? map.items.find((item) => isScalar(item.key) && String(item.key.value) === key) : undefined;
+}
+
+const resolved = (document: Document, node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);

@@ -94,7 +94,7 @@ export const COMMANDS = {
     summary: 'registers the candidate as a new version with its lineage',
     options: {
       model: 'name of the model',
-      artifact: 'URI of the trained artifact',
+      artifact: 'URI of the trained artifact; also runs:/ID/PATH and models:/NAME/VERSION of the registry',
       store: 'URI under which the artifact is kept for serving, one folder a version',
       schema: 'path of the schema file',
       data: 'URI of the training data',
@@ -106,6 +106,7 @@ export const COMMANDS = {
       reason: 'why the run was started',
       registry: 'address of the tracking server',
       decisions: 'URI under which the decision records are kept',
+      namespace: 'namespace of the model, a label of its metrics',
     },
   },
   promote: {

@@ -99,7 +99,7 @@ export function builtInSteps(options: BuiltInStepsOptions): Record<keyof typeof 
       args: renderArguments(COMMANDS.register, {
         ...{ model, artifact: variable(modelUri), store: options.modelStore, schema, data, metrics, profile },
         ...{ configuration: inWorkspace(WORKSPACE_PATHS.configuration), 'git-commit': options.gitCommit },
-        ...{ ...run, registry, decisions },
+        ...{ ...run, registry, decisions, namespace: options.namespace },
       }),
       config: ['schema'],
       resources: JUDGE,

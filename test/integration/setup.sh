@@ -21,11 +21,11 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 venv="$cache/mlflow-$mlflow_version"
-if [ ! -x "$venv/bin/mlflow" ]; then
+if [ ! -x "$venv/bin/mlflow" ] || ! "$venv/bin/python" -c 'import flask_wtf' 2>/dev/null; then
   echo "installing MLflow $mlflow_version into $venv"
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "mlflow==$mlflow_version" prometheus-flask-exporter
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "mlflow[auth]==$mlflow_version" prometheus-flask-exporter
 fi
 
 venv="$cache/moto-$moto_version"

@@ -514,7 +514,7 @@ describe('built-in steps', () => {
     ],
     [
       'register',
-      'registry.example/mlops/gate-evaluator:1.2.3 register --model churn --artifact $(MODEL_URI) --store s3://acme-models/churn --schema /etc/mlops/schema/schema.json --data $(DATA_URI) --metrics $(WORKSPACE_URI)/evaluation/metrics.json --configuration $(WORKSPACE_URI)/evaluation/configuration.json --profile $(WORKSPACE_URI)/monitoring/reference_profile.json --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions',
+      'registry.example/mlops/gate-evaluator:1.2.3 register --model churn --artifact $(MODEL_URI) --store s3://acme-models/churn --schema /etc/mlops/schema/schema.json --data $(DATA_URI) --metrics $(WORKSPACE_URI)/evaluation/metrics.json --configuration $(WORKSPACE_URI)/evaluation/configuration.json --profile $(WORKSPACE_URI)/monitoring/reference_profile.json --run $(RUN_ID) --reason $(RUN_REASON) --registry http://mlflow.ml.svc:5000 --decisions $(WORKSPACE_URI)/decisions --namespace ml',
     ],
   ])('%s', (name, line) => expect(command(name)).toBe(line));
 

@@ -16,6 +16,8 @@ export interface Admission {
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
+/** Thirty years: above it a slip of the finger, and soon no date any more. */
+const MAX_VALUE = 1e9;
 
 /**
  * The limits in a ConfigMap's data.
@@ -26,9 +28,9 @@ export function parseLimits(data: Readonly<Record<string, string>>, name: string
   const problems: string[] = [];
   const whole = (key: string): number => {
     const text = data[key];
-    if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text);
+    if (text !== undefined && /^\d+$/.test(text.trim()) && Number(text) <= MAX_VALUE) return Number(text);
     problems.push(
-      `'${key}' in the ConfigMap '${name}' must be a whole number, got ${text === undefined ? 'nothing' : `'${text}'`}`,
+      `'${key}' in the ConfigMap '${name}' must be a whole number of at most ${MAX_VALUE}, got ${text === undefined ? 'nothing' : `'${text}'`}`,
     );
     return 0;
   };
@@ -50,8 +52,9 @@ export function parseLimits(data: Readonly<Record<string, string>>, name: string
 /** Decides by the limits and the runs that were admitted before. */
 export function decideAdmission(limits: LoopLimits, runs: readonly AdmittedRun[], now: Date): Admission {
   if (limits.paused) return { admitted: false, reason: `the loop is paused ('${LOOP_KEYS.paused}' is true)` };
-  const age = ({ startedAt }: AdmittedRun): number => (now.getTime() - startedAt.getTime()) / 1000;
-  const newestFirst = [...runs].sort((a, b) => age(a) - age(b));
+  // Clocks differ: what seems to start later started now.
+  const age = ({ startedAt }: AdmittedRun): number => Math.max(0, now.getTime() - startedAt.getTime()) / 1000;
+  const newestFirst = [...runs].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
   const [last] = newestFirst;
   const describe = (run: AdmittedRun): string => `'${run.name}' started at ${run.startedAt.toISOString()}`;
   if (last && age(last) < limits.cooldownSeconds) {
@@ -61,9 +64,10 @@ export function decideAdmission(limits: LoopLimits, runs: readonly AdmittedRun[]
   }
   const today = newestFirst.filter((run) => age(run) < DAY_SECONDS);
   if (today.length >= limits.maxRunsPerDay) {
-    const oldest = today.at(-1);
-    const until = oldest && new Date(oldest.startedAt.getTime() + DAY_SECONDS * 1000).toISOString();
-    const reason = `${today.length} runs in 24 hours, ${limits.maxRunsPerDay} are allowed${until && limits.maxRunsPerDay > 0 ? `: none before ${until}` : ''}`;
+    // The limit may have been lowered since: so many must be older than a day that one less than the limit is left.
+    const blocking = today[limits.maxRunsPerDay - 1];
+    const until = blocking && new Date(blocking.startedAt.getTime() + DAY_SECONDS * 1000).toISOString();
+    const reason = `${today.length} runs in 24 hours, ${limits.maxRunsPerDay} are allowed${until ? `: none before ${until}` : ''}`;
     return { admitted: false, reason };
   }
   const before = last ? `the last run, ${describe(last)}` : 'no run before';

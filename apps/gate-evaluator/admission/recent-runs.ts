@@ -96,6 +96,7 @@ async function list<T>(api: RunsApi, path: string, labelSelector: string): Promi
 function admission({ status }: Workflow): 'yes' | 'no' | 'unknown' {
   if (status?.offloadNodeStatusVersion) return 'unknown';
   const nodes = status?.compressedNodes ? inflate(status.compressedNodes) : (status?.nodes ?? {});
+  if (!nodes) return 'unknown';
   const answers = Object.values(nodes)
     .filter(({ templateName }) => templateName === BUILT_IN_STEPS.admit)
     .flatMap(({ outputs }) => outputs?.parameters ?? [])
@@ -104,8 +105,12 @@ function admission({ status }: Workflow): 'yes' | 'no' | 'unknown' {
   return answers.includes('true') ? 'yes' : 'no';
 }
 
-function inflate(text: string): Readonly<Record<string, WorkflowNode>> {
-  return JSON.parse(gunzipSync(Buffer.from(text, 'base64')).toString('utf8')) as Record<string, WorkflowNode>;
+function inflate(text: string): Readonly<Record<string, WorkflowNode>> | undefined {
+  try {
+    return JSON.parse(gunzipSync(Buffer.from(text, 'base64')).toString('utf8')) as Record<string, WorkflowNode>;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @see https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy for the message of its condition */

@@ -5,7 +5,7 @@ import { KubernetesClient } from '../../common/kubernetes';
 import { clearOutputs, outputDirectory, writeOutputs } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { decideAdmission, parseLimits } from '../admission/admission';
-import { admittedRuns, type Engine } from '../admission/recent-runs';
+import { admittedRuns, type Engine, type RunsApi } from '../admission/recent-runs';
 
 export const admitCommand: RunnableCommand = {
   name: COMMANDS.admit.command,
@@ -14,16 +14,19 @@ export const admitCommand: RunnableCommand = {
   examples: [
     'gate-evaluator admit --model fraud-detector --namespace ml --engine argo --run fraud-detector-training-x7k2p --loop fraud-detector-loop',
   ],
-  run,
+  run: (context) => {
+    const { env, signal } = context;
+    return admit(context, new KubernetesClient({ env, signal, elsewhere: 'it is the first step of a training run' }));
+  },
 };
 
-async function run({ call, env, log, signal, print }: Context): Promise<number> {
+/** Decides by what an API server says. */
+export async function admit({ call, env, log, print }: Omit<Context, 'signal'>, api: RunsApi): Promise<number> {
   const directory = outputDirectory(env);
   await clearOutputs(directory);
   const [model, namespace, self, loop] = ['model', 'namespace', 'run', 'loop'].map((name) => call.text(name)!);
   const engine = engineOf(call.text('engine')!);
-  const client = new KubernetesClient({ env, signal });
-  const map = await client.get<{ data?: Record<string, string> }>(`/api/v1/namespaces/${namespace}/configmaps/${loop}`);
+  const map = await api.get<{ data?: Record<string, string> }>(`/api/v1/namespaces/${namespace}/configmaps/${loop}`);
   if (!map) {
     throw Failure.configuration(
       `there is no ConfigMap '${loop}' in the namespace '${namespace}': the training pipeline renders it; apply it`,
@@ -32,7 +35,7 @@ async function run({ call, env, log, signal, print }: Context): Promise<number> 
   const limits = parseLimits(map.data ?? {}, loop!);
   const runs = limits.paused
     ? []
-    : await admittedRuns(client, engine, { namespace: namespace!, model: model!, self: self! });
+    : await admittedRuns(api, engine, { namespace: namespace!, model: model!, self: self! });
   const { admitted, reason } = decideAdmission(limits, runs, new Date());
   const asked = call.text('reason');
   const decision = { model, run: self, askedBy: asked, admitted, reason, limits, runs, at: new Date().toISOString() };

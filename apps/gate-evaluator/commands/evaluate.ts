@@ -26,6 +26,7 @@ import { type EvaluationRecord, evaluationTable } from '../report/evaluation-tab
 import { evaluationMarkdown } from '../report/markdown';
 import { answer, asked, DECIDING_OPTIONS, recordDecision } from './decide';
 import { namedRegistry, REGISTRY_HELP } from './open-registry';
+import { versionOfRun } from './version-of-run';
 
 /** What a candidate is called in metrics before it has a version. */
 const NO_VERSION = 'unregistered';
@@ -180,8 +181,9 @@ async function keepEvidence(
   const tags: Record<string, string> =
     candidate.dataDigest === undefined ? {} : { [MLFLOW_TAGS.evaluationDigest]: candidate.dataDigest };
   // What is in the registry already stays as it was logged.
+  // What is derived is not logged: the next evaluation would take it for one that the candidate brings.
   const own = candidate.runId === undefined ? candidate.metrics : {};
-  await registry.logRun(runId, { metrics: { ...own, ...derived.metrics }, tags });
+  await registry.logRun(runId, { metrics: own, tags });
   await registry.putArtifact(runId, `${EVALUATION_ARTIFACTS}/gates.yaml`, gateFile.text);
   for (const address of Object.keys(derived.inputs)) {
     const text = await readText(address);
@@ -197,18 +199,22 @@ async function runOf(registry: Registry, call: Call, name: string | undefined): 
   );
 }
 
-/** What `register` and `promote` look at: on the run, and on the version where there is one. */
+/** What `register` and `promote` look at: on the run, and on its version where there is one. */
 async function markVerdict(
   registry: Registry,
-  { model, verdict, hash }: EvaluationRecord,
+  { model, verdict, hash, run }: EvaluationRecord,
   runId: string,
   version: string | undefined,
 ): Promise<void> {
-  const tags = { [MLFLOW_TAGS.gateVerdict]: verdict, [MLFLOW_TAGS.gateReportSha256]: hash };
+  const tags = { [MLFLOW_TAGS.gateReportSha256]: hash, [MLFLOW_TAGS.gateVerdict]: verdict };
   await registry.logRun(runId, { tags });
-  if (version === undefined) return;
-  // The verdict last: where it says "pass" the report is there.
-  for (const [key, value] of Object.entries(tags).reverse()) await registry.setVersionTag(model, version, key, value);
+  // A run that is judged again after it was registered: `promote` looks at the version.
+  const marked = version ?? (run === undefined ? undefined : (await versionOfRun(registry, model, run))?.version);
+  if (marked === undefined) return;
+  // Where a version says "pass" its report is there, and nothing that was judged anew says it any longer.
+  const entries = Object.entries(tags);
+  for (const [key, value] of verdict === VERDICTS.pass ? entries : entries.reverse())
+    await registry.setVersionTag(model, marked, key, value);
 }
 
 /** The same candidate judged again by the same rules against the same baseline, with the same answer. */

@@ -4,11 +4,13 @@ import { Failure } from '../../common/failure';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { archiveArtifacts, prepareToServe } from '../promotion/artifact-objects';
-import { promote, type PromotionTarget } from '../promotion/promote';
+import { promote, promoteAction, type Promotion, type PromotionTarget } from '../promotion/promote';
+import { type DecisionRecord } from '../records/decision-record';
 import { type Registry } from '../registry/registry';
 import { answer, asked, DECIDING_OPTIONS, recordDecision } from './decide';
 import { REGISTRY_HELP, registryOrDirectory } from './open-registry';
 import { versionRoles } from './version-metrics';
+import { versionOfRun } from './version-of-run';
 
 export const promoteCommand: RunnableCommand = {
   name: COMMANDS.promote.command,
@@ -30,38 +32,44 @@ async function run(context: Context): Promise<number> {
   const { call, env, log, print } = context;
   await clearOutputs(outputDirectory(env));
   const model = call.text('model')!;
-  const to = targetOf(call.text('to')!);
+  const wanted = targetOf(call.text('to')!);
   const registry = registryOrDirectory(context);
   const version = await versionOf(call, registry, model);
-  const { previous, already, ...promotion } = await promote({
-    ...{ registry, model, version, to },
+  let record: DecisionRecord | undefined;
+  const { previous, already, to } = await promote({
+    ...{ registry, model, version, to: wanted },
     prepare: (candidate) => prepareToServe(registry, model, candidate),
+    record: async (promotion) => void (record = await recordPromotion(context, registry, promotion)),
   });
-  const { runId, tags } = promotion.version;
-  const decision = {
-    ...{ action: 'promote' as const, model, modelVersion: version, run: tags[MLFLOW_TAGS.trainingRun], runId },
-    ...{ at: new Date().toISOString(), ...asked(context), from: previous?.version, to },
-    inputs: lineageOf(tags),
-  };
-  // What was promoted by an earlier try has its record already, unless that was killed before.
-  const record = await recordDecision(
-    ...([context, registry, decision] as const),
-    (last) => already && last.modelVersion === version && last.action === 'promote' && last.to === to,
-  );
   log.info({ model, version, to, already, previous: previous?.version }, 'promoted');
   const before = previous ? `, version ${previous.version} is archived and what a rollback goes back to` : '';
   print(
     `${model}: version ${version} is ${to === LIFECYCLE.canary ? 'canary' : 'champion'}${already ? ' already' : ''}${before}`,
   );
   await answer(context, {
-    record,
+    record: record!,
     outputs: { passed: 'true', modelVersion: version },
     version,
     metrics: await versionRoles(registry, model),
   });
   // Last: nothing that failed here may keep the loop from knowing who serves.
-  await archiveArtifacts(registry, model);
+  await archiveArtifacts(registry, model, promoteAction({ version, to: wanted }));
   return EXIT_CODES.judged;
+}
+
+function recordPromotion(
+  context: Context,
+  registry: Registry,
+  { version: { version, runId, tags }, previous, already, to }: Promotion,
+): Promise<DecisionRecord> {
+  const decision = {
+    ...{ action: 'promote' as const, model: context.call.text('model')!, modelVersion: version, runId },
+    ...{ run: tags[MLFLOW_TAGS.trainingRun], at: new Date().toISOString(), ...asked(context) },
+    ...{ from: previous?.version, to, inputs: lineageOf(tags) },
+  };
+  // What is so already has a record that made it so, unless an earlier try was killed before it was written.
+  const repeats = (last: DecisionRecord): boolean => already && last.modelVersion === version && last.to === to;
+  return recordDecision(context, registry, decision, repeats);
 }
 
 function targetOf(text: string): PromotionTarget {
@@ -81,7 +89,7 @@ async function versionOf(call: Call, registry: Registry, model: string): Promise
   if ((version === undefined) === (run === undefined))
     throw Failure.configuration(`'promote' needs --version or --run, and not both`);
   if (version !== undefined) return version;
-  const found = (await registry.versions(model)).find(({ tags }) => tags[MLFLOW_TAGS.trainingRun] === run);
+  const found = await versionOfRun(registry, model, run!);
   if (found) return found.version;
   throw Failure.configuration(
     `no version of '${model}' in ${registry.address} is of the run '${run}': register it first`,

@@ -1,6 +1,5 @@
 import {
   COMMANDS,
-  EVALUATION_ARTIFACTS,
   EXIT_CODES,
   LIFECYCLE,
   MLFLOW_ALIASES,
@@ -13,8 +12,9 @@ import { Failure } from '../../common/failure';
 import { readText } from '../../common/object-store';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
+import { importanceArtifact } from '../measured/derived-metrics';
 import { parseNumbers } from '../measured/number-file';
-import { keepArtifact, type KeptArtifact } from '../register/keep-artifact';
+import { keepArtifact, type KeptArtifact, type RegistryArtifact } from '../register/keep-artifact';
 import { type Lineage, lineageTags, readLineage } from '../register/lineage';
 import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
@@ -22,6 +22,7 @@ import { answer, asked, DECIDING_OPTIONS, recordDecision } from './decide';
 import { REGISTRY_HELP, registryOrDirectory } from './open-registry';
 import { lineageOf } from './promote';
 import { versionRoles } from './version-metrics';
+import { versionOfRun } from './version-of-run';
 
 const spec = contractOptions(COMMANDS.register, [], ['model', 'artifact', 'run']);
 
@@ -35,7 +36,6 @@ export const registerCommand: RunnableCommand = {
     adopt: { help: 'takes in a model that runs already: it becomes champion, without having passed gates' },
     importances: { help: 'URI of feature importances, which later candidates are compared with', value: 'URI' },
     'data-version': { help: 'version of the training data, as whoever keeps it calls it', value: 'TEXT' },
-    namespace: { help: 'namespace of the model, a label of its metrics', value: 'NAME' },
     ...DECIDING_OPTIONS,
   },
   examples: [
@@ -56,14 +56,13 @@ async function run(context: Context): Promise<number> {
   const adopts = call.flag('adopt');
   const registry = registryOrDirectory(context);
   const lineage = await readLineage(context, model);
-  const metrics = await readMetrics(call);
+  const [metrics, importances] = [await readMetrics(call), await readImportances(call)];
   if (adopts) await refuseSecondChampion(registry, model, name);
-  const known = (await registry.versions(model)).find(({ tags }) => tags[MLFLOW_TAGS.trainingRun] === name);
-  const artifact = known ? await sameArtifact(context, known) : await keepNew(context);
+  const known = await versionOfRun(registry, model, name);
+  const artifact = known ? await sameArtifact(context, registry, known) : await keepNew(context, registry);
   const runId = await registry.run(model, name, runTags(call));
-  await keepLineage(call, registry, runId, { lineage, metrics });
+  await keepLineage(call, registry, runId, { lineage, metrics, importances });
   const version = await createVersion(context, registry, { model, name, runId, artifact, lineage, adopts });
-  if (adopts) await registry.setAlias(model, MLFLOW_ALIASES.champion, version.version);
   const decision = {
     ...{
       action: adopts ? ('adopt' as const) : ('register' as const),
@@ -94,17 +93,28 @@ async function run(context: Context): Promise<number> {
   return EXIT_CODES.judged;
 }
 
-function keepNew(context: Context): Promise<KeptArtifact> {
+/** The artifact of the call; an address of the registry's own is resolved. */
+async function artifactOf({ call }: Context, registry: Registry): Promise<string | RegistryArtifact> {
+  const uri = call.text('artifact')!;
+  const found = await registry.artifactAt(uri);
+  return typeof found === 'string' ? found : { uri, files: found };
+}
+
+async function keepNew(context: Context, registry: Registry): Promise<KeptArtifact> {
   const { call } = context;
   const store = call.text('store');
-  const folder = store === undefined ? undefined : { store, name: call.text('run')! };
-  return keepArtifact(context, call.text('artifact')!, folder);
+  const artifact = await artifactOf(context, registry);
+  if (store !== undefined) return keepArtifact(context, artifact, { store, name: call.text('run')! });
+  if (typeof artifact === 'string') return keepArtifact(context, artifact, undefined);
+  throw Failure.configuration(
+    `'${artifact.uri}' lies in ${registry.address}, where no serving runtime finds it: name a folder of an object store with --store`,
+  );
 }
 
 /** A command that is run again finds its version, whose artifact may be serving: it is compared, and not written again. */
-async function sameArtifact(context: Context, known: RegisteredVersion): Promise<KeptArtifact> {
+async function sameArtifact(context: Context, registry: Registry, known: RegisteredVersion): Promise<KeptArtifact> {
   const name = context.call.text('run');
-  const { digest } = await keepArtifact(context, context.call.text('artifact')!, undefined);
+  const { digest } = await keepArtifact(context, await artifactOf(context, registry), undefined);
   const { artifactSha256, artifactUri } = MLFLOW_TAGS;
   if (known.tags[artifactSha256] === digest) return { digest, uri: known.tags[artifactUri] ?? known.source ?? '' };
   throw Failure.configuration(
@@ -118,6 +128,16 @@ async function readMetrics(call: Call): Promise<Readonly<Record<string, number>>
   const text = await readText(uri);
   if (text === undefined) throw Failure.configuration(`there are no metrics at '${uri}'`);
   return parseNumbers(text, uri, 'the metrics');
+}
+
+/** Name of the artifact, and text. */
+async function readImportances(call: Call): Promise<Record<string, string>> {
+  const uri = call.text('importances');
+  if (uri === undefined) return {};
+  const text = await readText(uri);
+  if (text === undefined) throw Failure.configuration(`there are no feature importances at '${uri}'`);
+  parseNumbers(text, uri, 'the feature importances');
+  return { [importanceArtifact(uri)]: text };
 }
 
 /** MLflow's own names where it has some: its pages show them. */
@@ -142,17 +162,22 @@ async function keepLineage(
   call: Call,
   registry: Registry,
   runId: string,
-  { lineage, metrics }: { readonly lineage: Lineage; readonly metrics: Readonly<Record<string, number>> },
+  {
+    lineage,
+    metrics,
+    importances,
+  }: {
+    readonly lineage: Lineage;
+    readonly metrics: Readonly<Record<string, number>>;
+    readonly importances: Readonly<Record<string, string>>;
+  },
 ): Promise<void> {
   await registry.logRun(runId, { metrics, parameters: lineage.parameters });
   const { schema, profile, datasetDigest } = lineage;
-  const importances = call.text('importances');
   const kept: Record<string, string | undefined> = {
     [SCHEMA_ARTIFACT]: schema,
     [REFERENCE_PROFILE_ARTIFACT]: profile,
-    ...(importances !== undefined && {
-      [`${EVALUATION_ARTIFACTS}/${importances.split('/').at(-1)}`]: await readText(importances),
-    }),
+    ...importances,
   };
   for (const [path, text] of Object.entries(kept))
     if (text !== undefined) await registry.putArtifact(runId, path, text);
@@ -189,7 +214,14 @@ async function createVersion(
     lifecycle: adopts ? LIFECYCLE.production : LIFECYCLE.staged,
   });
   const action = `register run '${name}'`;
-  return holdingLock(registry, model, { action, waits: true }, () =>
-    registry.createVersion(model, { source: artifact.uri, runId, tags }),
-  );
+  return holdingLock(registry, model, { action, waits: true }, async () => {
+    // Again, now that nobody else can make one.
+    if (adopts) await refuseSecondChampion(registry, model, name);
+    const version = await registry.createVersion(model, { source: artifact.uri, runId, tags });
+    if (!adopts) return version;
+    if (version.tags[MLFLOW_TAGS.lifecycle] !== LIFECYCLE.production)
+      await registry.setVersionTag(model, version.version, MLFLOW_TAGS.lifecycle, LIFECYCLE.production);
+    await registry.setAlias(model, MLFLOW_ALIASES.champion, version.version);
+    return version;
+  });
 }

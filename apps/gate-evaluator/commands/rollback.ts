@@ -2,7 +2,9 @@ import { EXIT_CODES, LIFECYCLE, MLFLOW_TAGS } from 'cdk8s-mlops/contract';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { archiveArtifacts, prepareToServe } from '../promotion/artifact-objects';
-import { rollback } from '../promotion/rollback';
+import { rollback, type Rollback, rollbackAction } from '../promotion/rollback';
+import { type DecisionRecord } from '../records/decision-record';
+import { type Registry } from '../registry/registry';
 import { answer, asked, DECIDING_OPTIONS, recordDecision } from './decide';
 import { REGISTRY_HELP, registryOrDirectory } from './open-registry';
 import { lineageOf } from './promote';
@@ -33,33 +35,39 @@ async function run(context: Context): Promise<number> {
   await clearOutputs(outputDirectory(env));
   const model = call.text('model')!;
   const registry = registryOrDirectory(context);
-  const who = asked(context);
+  let record: DecisionRecord | undefined;
   const { version, takenBack } = await rollback({
-    ...{ registry, model, from: call.text('from'), to: call.text('to'), reason: who.reason },
+    ...{ registry, model, from: call.text('from'), to: call.text('to'), reason: asked(context).reason },
     prepare: (target) => prepareToServe(registry, model, target),
+    record: async (done) => void (record = await recordRollback(context, registry, done)),
   });
-  const { runId, tags } = version;
-  const from = takenBack?.version ?? call.text('from');
-  const decision = {
-    ...{ action: 'rollback' as const, model, modelVersion: version.version, run: tags[MLFLOW_TAGS.trainingRun], runId },
-    ...{ at: new Date().toISOString(), ...who, from, to: LIFECYCLE.production },
-    inputs: lineageOf(tags),
-  };
-  // Of one that was done already, the last decision about the champion says it: this one, or what was decided since.
-  const record = await recordDecision(
-    ...([context, registry, decision] as const),
-    (last) => !takenBack && last.modelVersion === version.version,
-  );
   log.info({ model, version: version.version, takenBack: takenBack?.version }, 'rolled back');
   print(
     `${model}: version ${version.version} is champion${takenBack ? ` again, version ${takenBack.version} was taken back` : ', nothing had to be taken back'}`,
   );
   await answer(context, {
-    record,
+    record: record!,
     outputs: { passed: 'true', modelVersion: version.version },
     version: version.version,
     metrics: await versionRoles(registry, model),
   });
-  await archiveArtifacts(registry, model);
+  await archiveArtifacts(registry, model, rollbackAction({ from: call.text('from') }));
   return EXIT_CODES.judged;
+}
+
+function recordRollback(
+  context: Context,
+  registry: Registry,
+  { version: { version, runId, tags }, takenBack }: Rollback,
+): Promise<DecisionRecord> {
+  const { call } = context;
+  // Without what was taken back now there is what an earlier try took back, which the call named.
+  const from = takenBack?.version ?? call.text('from');
+  const decision = {
+    ...{ action: 'rollback' as const, model: call.text('model')!, modelVersion: version, runId },
+    ...{ run: tags[MLFLOW_TAGS.trainingRun], at: new Date().toISOString(), ...asked(context) },
+    ...{ from, to: LIFECYCLE.production, inputs: lineageOf(tags) },
+  };
+  // Of one that was done already, the last decision about the champion says it: this one, or what was decided since.
+  return recordDecision(context, registry, decision, (last) => !takenBack && last.modelVersion === version);
 }

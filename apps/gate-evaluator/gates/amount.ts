@@ -21,7 +21,15 @@ export function distanceOf(amount: number | string, baseline: number): number | 
   return baseline === 0 ? undefined : (Number.parseFloat(amount) / 100) * Math.abs(baseline);
 }
 
+/** Digits that are enough for people. */
+const DIGITS = 6;
+/** Digits that tell any two doubles apart. */
+const ALL_DIGITS = 17;
+
 /** A value for people: as many digits as it takes to tell it from its limit. */
-export function show(value: number): string {
-  return String(Number(value.toPrecision(6)));
+export function show(value: number, limit = value): string {
+  const text = (of: number, digits: number): string => String(Number(of.toPrecision(digits)));
+  let digits = DIGITS;
+  while (value !== limit && digits < ALL_DIGITS && text(value, digits) === text(limit, digits)) digits++;
+  return text(value, digits);
 }

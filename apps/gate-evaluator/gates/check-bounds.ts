@@ -1,7 +1,7 @@
 import { type GateSlice, type MetricGate } from 'cdk8s-mlops/contract';
 import { above, atLeast, show } from './amount';
 import { type CheckResult } from './check-result';
-import { isMeasured, type MetricValues, unmeasuredReason } from './metric-values';
+import { isMeasured, type MetricValues, unmeasuredReason, valueOf } from './metric-values';
 
 type Answer = Pick<CheckResult, 'verdict' | 'reason'>;
 
@@ -14,12 +14,13 @@ export function boundsAnswer(
   if (!isMeasured(value)) return { verdict: 'fail', reason: unmeasuredReason(metric, value, 'candidate') };
   const { minimum, maximum } = bounds;
   if (minimum !== undefined && !atLeast(value, minimum)) {
-    return { verdict: 'fail', reason: `${show(value)} is below the minimum ${show(minimum)}` };
+    return { verdict: 'fail', reason: `${show(value, minimum)} is below the minimum ${show(minimum)}` };
   }
   if (maximum !== undefined && above(value, maximum)) {
-    return { verdict: 'fail', reason: `${show(value)} is above the maximum ${show(maximum)}` };
+    return { verdict: 'fail', reason: `${show(value, maximum)} is above the maximum ${show(maximum)}` };
   }
-  return { verdict: 'pass', reason: `${show(value)} is ${boundsRule(bounds)}` };
+  const rule = boundsRule(bounds);
+  return { verdict: 'pass', reason: rule ? `${show(value)} is ${rule}` : `${show(value)} has no bounds` };
 }
 
 /** Bounds as people say them. */
@@ -33,7 +34,7 @@ export function boundsRule({ minimum, maximum }: Pick<MetricGate, 'minimum' | 'm
 export function checkBounds(metric: string, gate: MetricGate, candidate: MetricValues): CheckResult[] {
   const { minimum, maximum, severity = 'block' } = gate;
   if (minimum === undefined && maximum === undefined) return [];
-  const value = candidate[metric];
+  const value = valueOf(candidate, metric);
   const limit = minimum ?? maximum;
   return [
     {
@@ -52,22 +53,27 @@ export function checkBounds(metric: string, gate: MetricGate, candidate: MetricV
 export function checkDistance(metric: string, gate: MetricGate, candidate: MetricValues): CheckResult[] {
   const { ideal, maxDistance, severity = 'block' } = gate;
   if (ideal === undefined || maxDistance === undefined) return [];
-  const value = candidate[metric];
+  const value = valueOf(candidate, metric);
   const rule = `within ${show(maxDistance)} of ${show(ideal)}`;
   const common = { check: `${metric}.distance`, metric, rule, candidate: value, limit: maxDistance, severity };
   if (!isMeasured(value)) return [{ ...common, verdict: 'fail', reason: unmeasuredReason(metric, value, 'candidate') }];
   const distance = Math.abs(value - ideal);
   const far = above(distance, maxDistance);
-  const reason = `${show(value)} is ${show(distance)} from ${show(ideal)}, ${far ? 'more' : 'not more'} than ${show(maxDistance)}`;
+  const reason = `${show(value)} is ${show(distance, maxDistance)} from ${show(ideal)}, ${far ? 'more' : 'not more'} than ${show(maxDistance)}`;
   return [{ ...common, verdict: far ? 'fail' : 'pass', reason }];
 }
 
 /** The metric that says how many samples a slice's metric is of. */
 export const samplesOf = (metric: string): string => `${metric}.samples`;
 
+/** Of no sample at all there is no metric, whatever its value says. */
+const MIN_SAMPLES = 1;
+
 /** Whether a slice has the samples that its gate asks for. */
 export function hasEnoughSamples({ metric, minSamples }: GateSlice, candidate: MetricValues): boolean {
-  return minSamples === undefined || (candidate[samplesOf(metric)] ?? 0) >= minSamples;
+  const samples = valueOf(candidate, samplesOf(metric));
+  if (samples === undefined) return minSamples === undefined;
+  return isMeasured(samples) && samples >= (minSamples ?? MIN_SAMPLES);
 }
 
 /** Parts of the data. One with too few samples is inconclusive: neither a pass nor a reproach. */
@@ -81,23 +87,19 @@ function checkSlice(
   severity: CheckResult['severity'],
   candidate: MetricValues,
 ): CheckResult {
-  const value = candidate[slice.metric];
+  const value = valueOf(candidate, slice.metric);
   const limit = slice.minimum ?? slice.maximum;
   const rule = `${boundsRule(slice) || 'reported'} on '${slice.name}'`;
   const common = { check: `${metric}.${slice.name}`, metric: slice.metric, rule, candidate: value, limit, severity };
-  if (slice.minSamples !== undefined) {
-    const samples = candidate[samplesOf(slice.metric)];
-    if (samples === undefined) {
-      const reason = `the candidate has no metric '${samplesOf(slice.metric)}', so its samples cannot be held against minSamples ${slice.minSamples}`;
-      return { ...common, verdict: 'inconclusive', reason };
-    }
-    if (!hasEnoughSamples(slice, candidate)) {
-      return {
-        ...common,
-        verdict: 'inconclusive',
-        reason: `${samples} samples are fewer than ${slice.minSamples}: too few to judge`,
-      };
-    }
-  }
+  if (!hasEnoughSamples(slice, candidate))
+    return { ...common, verdict: 'inconclusive', reason: tooFewReason(slice, candidate) };
   return { ...common, ...boundsAnswer(slice.metric, value, slice) };
+}
+
+function tooFewReason({ metric, minSamples = MIN_SAMPLES }: GateSlice, candidate: MetricValues): string {
+  const samples = valueOf(candidate, samplesOf(metric));
+  if (samples === undefined)
+    return `the candidate has no metric '${samplesOf(metric)}', so its samples cannot be held against minSamples ${minSamples}`;
+  if (!isMeasured(samples)) return unmeasuredReason(samplesOf(metric), samples, 'candidate');
+  return `${samples} samples are fewer than ${minSamples}: too few to judge`;
 }

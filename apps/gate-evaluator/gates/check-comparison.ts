@@ -1,7 +1,7 @@
 import { type MetricGate } from 'cdk8s-mlops/contract';
 import { above, atLeast, distanceOf, show } from './amount';
 import { type CheckResult } from './check-result';
-import { isMeasured, type MetricValues, unmeasuredReason } from './metric-values';
+import { isMeasured, type MetricValues, unmeasuredReason, valueOf } from './metric-values';
 
 const WORDS = {
   gt: 'above',
@@ -20,7 +20,7 @@ export function checkComparison(
 ): CheckResult[] {
   const { comparison, severity = 'block' } = gate;
   if (comparison === undefined) return [];
-  const [value, reference] = [candidate[metric], baseline[metric]];
+  const [value, reference] = [valueOf(candidate, metric), valueOf(baseline, metric)];
   const common = {
     check: `${metric}.comparison`,
     metric,
@@ -71,7 +71,7 @@ function compare(gate: MetricGate, value: number, baseline: number): Answer {
   const needed = improveBy - tolerance;
   const strict = comparison === 'gt' || comparison === 'lt';
   const passes = strict ? above(better, needed) : atLeast(better, needed);
-  const limit = comparison === 'lt' || comparison === 'lte' ? baseline - needed : baseline + needed;
+  const limit = limitOf(gate, baseline, needed);
   const change = `${show(value)} against ${show(baseline)} is ${better >= 0 ? 'better' : 'worse'} by ${show(Math.abs(better))}`;
   if (!passes) return { verdict: 'fail', limit, reason: `${change}${hint(gate, better)}` };
   if (above(better, suspicious)) {
@@ -82,6 +82,12 @@ function compare(gate: MetricGate, value: number, baseline: number): Answer {
     };
   }
   return { verdict: 'pass', limit, reason: change };
+}
+
+/** The value from which on, or up to which, the candidate passes; on the baseline's side of an ideal value. */
+function limitOf({ comparison, ideal = 0 }: MetricGate, baseline: number, needed: number): number {
+  const lower = comparison === 'lt' || comparison === 'lte' || (comparison === 'noFarther' && baseline >= ideal);
+  return lower ? baseline - needed : baseline + needed;
 }
 
 /** An equally good model is worse by chance half of the time: whoever sees a tiny loss fail should know. */

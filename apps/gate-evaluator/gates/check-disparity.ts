@@ -2,7 +2,7 @@ import { type MetricGate } from 'cdk8s-mlops/contract';
 import { above, atLeast, show } from './amount';
 import { hasEnoughSamples } from './check-bounds';
 import { type CheckResult } from './check-result';
-import { isMeasured, type MetricValues } from './metric-values';
+import { isMeasured, type MetricValues, valueOf } from './metric-values';
 
 /**
  * How far a metric's slices lie apart. Slices with too few samples, or without a value, are left out: their own checks say so.
@@ -13,8 +13,8 @@ export function checkDisparity(metric: string, gate: MetricGate, candidate: Metr
   const { disparity, slices = [], severity = 'block' } = gate;
   if (!disparity) return [];
   const judged = slices
-    .filter((slice) => isMeasured(candidate[slice.metric]) && hasEnoughSamples(slice, candidate))
-    .map(({ name, metric: of }) => ({ name, value: candidate[of]! }))
+    .filter((slice) => isMeasured(valueOf(candidate, slice.metric)) && hasEnoughSamples(slice, candidate))
+    .map(({ name, metric: of }) => ({ name, value: valueOf(candidate, of)! }))
     .sort((a, b) => a.value - b.value);
   const [low, high] = [judged[0], judged.at(-1)];
   const { maxDifference, minRatio } = disparity;

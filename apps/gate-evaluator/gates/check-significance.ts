@@ -65,6 +65,8 @@ function mcnemarAnswer({ rows, candidateOnly, baselineOnly }: PairedOutcomes, al
 
 function bootstrapAnswer({ gains }: PairedOutcomes, alpha: number, margin: number): Answer {
   const { mean, low, high } = bootstrapDifference(gains, 1 - 2 * alpha, SEED);
+  if (![mean, low, high].every(Number.isFinite))
+    return { verdict: 'inconclusive', reason: 'the gains of the rows are too large to take their mean' };
   const interval = `the mean gain is ${show(mean)}, between ${show(low)} and ${show(high)} with confidence ${1 - 2 * alpha}`;
   const fails = margin > 0 ? low < -margin : high < 0;
   return { verdict: fails ? 'fail' : 'pass', candidate: mean, reason: interval };

@@ -43,7 +43,9 @@ export function evaluateGates(options: EvaluateOptions): Evaluation {
   const { gates } = options;
   const { underived = {} } = options;
   const checks = Object.entries(gates.metrics).flatMap(([metric, gate]) =>
-    underived[metric] ? checkUnderived(metric, gate, underived[metric]) : checkGate(metric, gate, options),
+    Object.hasOwn(underived, metric)
+      ? checkUnderived(metric, gate, underived[metric]!)
+      : checkGate(metric, gate, options),
   );
   const { notes, extra } = sameData(options);
   const skipped = Object.entries(underived).flatMap(([metric, { verdict, reason }]) =>
@@ -72,7 +74,7 @@ function againstBaseline(
 ): CheckResult[] {
   return [
     ...checkComparison(metric, gate, candidate.metrics, baseline.metrics),
-    ...checkSignificance(metric, gate, paired[metric] ?? 'no paired predictions were read'),
+    ...checkSignificance(metric, gate, own(paired, metric) ?? 'no paired predictions were read'),
   ];
 }
 
@@ -90,7 +92,7 @@ function withoutBaseline(metric: string, gate: MetricGate, { gates, candidate }:
         check: `${metric}.${kind}`,
         metric,
         rule: 'a baseline exists',
-        candidate: candidate.metrics[metric],
+        candidate: own(candidate.metrics, metric),
         verdict: whenMissing,
         severity,
         reason,
@@ -122,5 +124,9 @@ function sameData(options: EvaluateOptions): { notes: string[]; extra: CheckResu
   const check = { check: 'sameDataset', metric: 'sameDataset', rule: 'the same data', severity: 'block' } as const;
   return { notes: [], extra: [{ ...check, verdict, reason }] };
 }
+
+/** A metric may have any name, also one that every object has. */
+const own = <T>(values: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(values, name) ? values[name] : undefined;
 
 const short = (digest: string): string => digest.slice(0, 19);

@@ -8,6 +8,10 @@ export type MetricValues = Readonly<Record<string, number>>;
  */
 const STAND_IN = 1.79e308;
 
+/** A metric's value. It may have any name, also one that every object has. */
+export const valueOf = (values: MetricValues, metric: string): number | undefined =>
+  Object.hasOwn(values, metric) ? values[metric] : undefined;
+
 /** Whether a value can be judged; anything else fails its check. */
 export function isMeasured(value: number | undefined): value is number {
   return value !== undefined && Number.isFinite(value) && Math.abs(value) < STAND_IN;

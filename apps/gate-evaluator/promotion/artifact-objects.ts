@@ -3,7 +3,8 @@ import { artifactFiles } from '../../common/artifact-files';
 import { Failure } from '../../common/failure';
 import { archiveObjects, restoreObjects } from '../../common/object-lifecycle';
 import { objectsOf } from '../../common/object-store';
-import { parseLocation } from '../../common/uri';
+import { type Location, parseLocation } from '../../common/uri';
+import { holdingLock } from '../registry/holding-lock';
 import { type RegisteredVersion, type Registry } from '../registry/registry';
 
 /** Aliases of versions that serve, are about to, or are gone back to when they must. */
@@ -44,21 +45,36 @@ function gone(model: string, { version }: RegisteredVersion, uri: string): Failu
 /**
  * Lets the objects of archived versions expire, by the tag that rules of the bucket act on. The one before the champion is what is gone
  * back to, and keeps its objects, whatever its age; each version is tagged once.
+ *
+ * @param action what it is done for, which holds the lock: killed here and run again, that command takes it up again
  */
-export async function archiveArtifacts(registry: Registry, model: string): Promise<void> {
+export async function archiveArtifacts(registry: Registry, model: string, action: string): Promise<void> {
+  for (const { version } of await expirable(registry, model)) {
+    // Nobody may go back to it meanwhile: what was restored for that would be archived while it serves.
+    await holdingLock(registry, model, { action, waits: true }, async () => {
+      const found = (await expirable(registry, model)).find((each) => each.version === version);
+      if (!found) return;
+      await archiveObjects(await objectsOf(found.location.bucket, found.location.key));
+      await registry.setVersionTag(model, version, MLFLOW_TAGS.artifactLifecycle, LIFECYCLE.archived);
+    });
+  }
+}
+
+type Expirable = { readonly version: string; readonly location: Location & { readonly kind: 's3' } };
+
+async function expirable(registry: Registry, model: string): Promise<Expirable[]> {
   const kept = new Set<string>();
   for (const alias of KEPT_ALIASES) {
     const version = await registry.versionByAlias(model, alias);
     if (version) kept.add(version.version);
   }
-  for (const version of await registry.versions(model)) {
+  return (await registry.versions(model)).flatMap((each) => {
+    const { version, tags } = each;
     const { lifecycle, artifactLifecycle } = MLFLOW_TAGS;
-    const archived = version.tags[lifecycle] === LIFECYCLE.archived && !kept.has(version.version);
-    if (!archived || version.tags[artifactLifecycle] === LIFECYCLE.archived) continue;
-    const uri = locationOf(version);
+    if (tags[lifecycle] !== LIFECYCLE.archived || kept.has(version) || tags[artifactLifecycle] === LIFECYCLE.archived)
+      return [];
+    const uri = locationOf(each);
     const location = uri === undefined ? undefined : parseLocation(uri);
-    if (location?.kind !== 's3') continue;
-    await archiveObjects(await objectsOf(location.bucket, location.key));
-    await registry.setVersionTag(model, version.version, artifactLifecycle, LIFECYCLE.archived);
-  }
+    return location?.kind === 's3' ? [{ version, location }] : [];
+  });
 }

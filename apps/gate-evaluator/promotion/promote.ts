@@ -15,6 +15,8 @@ export interface PromoteOptions {
   readonly to: PromotionTarget;
   /** Called with the version before anything points to it. */
   readonly prepare?: (version: RegisteredVersion) => Promise<void>;
+  /** Called when it is done, while nobody else can change the model: decisions must be in the order in which they took effect. */
+  readonly record?: (promotion: Promotion) => Promise<void>;
 }
 
 /** What a promotion changed. */
@@ -22,6 +24,8 @@ export interface Promotion {
   readonly version: RegisteredVersion;
   /** The champion before; absent when there was none. */
   readonly previous?: RegisteredVersion;
+  /** What the version is now: a champion does not become canary. */
+  readonly to: PromotionTarget;
   /** Whether the registry was as asked for already. */
   readonly already: boolean;
 }
@@ -34,12 +38,21 @@ export interface Promotion {
  */
 export function promote(options: PromoteOptions): Promise<Promotion> {
   const { registry, model, version, to } = options;
-  return holdingLock(registry, model, { action: `promote version ${version} to ${to}` }, async () => {
+  return holdingLock(registry, model, { action: promoteAction(options) }, async () => {
     const candidate = await registry.version(model, version);
     checkCandidate(candidate, options);
     await options.prepare?.(candidate);
-    return to === LIFECYCLE.canary ? toCanary(registry, model, candidate) : toProduction(registry, model, candidate);
+    const promotion = await (to === LIFECYCLE.canary
+      ? toCanary(registry, model, candidate)
+      : toProduction(registry, model, candidate));
+    await options.record?.(promotion);
+    return promotion;
   });
+}
+
+/** What a promotion is called. */
+export function promoteAction({ version, to }: Pick<PromoteOptions, 'version' | 'to'>): string {
+  return `promote version ${version} to ${to}`;
 }
 
 function checkCandidate(
@@ -60,7 +73,7 @@ function checkCandidate(
 async function toCanary(registry: Registry, model: string, candidate: RegisteredVersion): Promise<Promotion> {
   const { version } = candidate;
   const champion = await registry.versionByAlias(model, MLFLOW_ALIASES.champion);
-  if (champion?.version === version) return { version: candidate, already: true };
+  if (champion?.version === version) return { version: candidate, to: LIFECYCLE.production, already: true };
   const already =
     candidate.tags[MLFLOW_TAGS.lifecycle] === LIFECYCLE.canary &&
     (await registry.versionByAlias(model, MLFLOW_ALIASES.challenger))?.version === version;
@@ -72,7 +85,7 @@ async function toCanary(registry: Registry, model: string, candidate: Registered
     { [MLFLOW_ALIASES.challenger]: version },
     { [version]: LIFECYCLE.canary },
   );
-  return { version: after, already };
+  return { version: after, to: LIFECYCLE.canary, already };
 }
 
 async function toProduction(registry: Registry, model: string, candidate: RegisteredVersion): Promise<Promotion> {
@@ -97,5 +110,5 @@ async function toProduction(registry: Registry, model: string, candidate: Regist
     ...(previous && { [MLFLOW_ALIASES.previous]: previous.version }),
   };
   const tags = { [version]: LIFECYCLE.production, ...(previous && { [previous.version]: LIFECYCLE.archived }) };
-  return { version: await verified(registry, model, aliases, tags), previous, already };
+  return { version: await verified(registry, model, aliases, tags), to: LIFECYCLE.production, previous, already };
 }

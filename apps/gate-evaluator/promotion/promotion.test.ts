@@ -47,6 +47,15 @@ describe('promote', () => {
     expect((await promote({ registry, model: MODEL, version: '2', to: 'canary' })).already).toBe(true);
   });
 
+  test('a champion does not become canary', async () => {
+    const registry = await withVersions(1);
+    await production(registry, '1');
+    const before = await stateOf(registry);
+    const { already, to } = await promote({ registry, model: MODEL, version: '1', to: 'canary' });
+    expect([already, to]).toEqual([true, 'production']);
+    expect(await stateOf(registry)).toEqual(before);
+  });
+
   test('to production: champion, the one before archived and kept as previous, no challenger any more', async () => {
     const registry = await withVersions(2);
     expect((await production(registry, '1')).previous).toBeUndefined();
@@ -155,10 +164,46 @@ describe('rollback', () => {
     expect((await rollback({ registry, model: MODEL, from: '2', reason: 'y' })).takenBack?.version).toBe('2');
   });
 
+  test('from a version that is not there, or never was champion, is refused', async () => {
+    const registry = await withVersions(3);
+    await production(registry, '1');
+    await production(registry, '2');
+    const before = await stateOf(registry);
+    for (const [from, message] of [
+      ['9', /version 9 of 'fraud' does not exist \(version 2 is champion\): nothing was changed/],
+      ['3', /version 3 of 'fraud' is not champion, and was never taken back/],
+      ['1', /version 1 of 'fraud' is not champion, and was never taken back/],
+    ] as const)
+      await expect(rollback({ registry, model: MODEL, from, reason: 'x' })).rejects.toThrow(message);
+    expect(await stateOf(registry)).toEqual(before);
+  });
+
   test('without a champion there is nothing to roll back', async () => {
     await expect(rollback({ registry: await withVersions(1), model: MODEL, reason: 'x' })).rejects.toThrow(
       /has no champion/,
     );
+  });
+});
+
+describe.each<[string, (registry: Registry, prepare: () => Promise<void>) => Promise<unknown>]>([
+  [
+    'promote to canary',
+    (registry, prepare) => promote({ registry, model: MODEL, version: '3', to: 'canary', prepare }),
+  ],
+  [
+    'promote to production',
+    (registry, prepare) => promote({ registry, model: MODEL, version: '3', to: 'production', prepare }),
+  ],
+  ['rollback', (registry, prepare) => rollback({ registry, model: MODEL, reason: 'x', prepare })],
+])('%s of a version that cannot be prepared', (_, run) => {
+  test('changes nothing, and keeps nobody away', async () => {
+    const registry = await withVersions(3);
+    await production(registry, '1');
+    await production(registry, '2');
+    const before = await stateOf(registry);
+    await expect(run(registry, () => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+    expect(await stateOf(registry)).toEqual(before);
+    expect(await registry.lock(MODEL, 'somebody else')).toEqual({ taken: true });
   });
 });
 

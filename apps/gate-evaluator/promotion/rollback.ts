@@ -15,6 +15,8 @@ export interface RollbackOptions {
   readonly reason: string;
   /** Called with the version before anything points to it. */
   readonly prepare?: (version: RegisteredVersion) => Promise<void>;
+  /** Called when it is done, while nobody else can change the model: decisions must be in the order in which they took effect. */
+  readonly record?: (rollback: Rollback) => Promise<void>;
 }
 
 /** What a rollback changed. */
@@ -28,36 +30,42 @@ export interface Rollback {
  * Makes an earlier version champion again. Killed at any point and run again with the same `from`, the registry ends as if nothing had
  * happened.
  *
- * @throws Failure when there is no champion, nothing to go back to, or a promotion is under way
+ * @throws Failure when there is no champion, `from` neither is it nor was taken back, there is nothing to go back to, or a promotion is
+ *   under way
  */
 export function rollback(options: RollbackOptions): Promise<Rollback> {
+  const { registry, model } = options;
+  return holdingLock(registry, model, { action: rollbackAction(options) }, async () => {
+    const done = await takeBack(options);
+    await options.record?.(done);
+    return done;
+  });
+}
+
+async function takeBack(options: RollbackOptions): Promise<Rollback> {
   const { registry, model, from, to } = options;
-  return holdingLock(
-    registry,
-    model,
-    { action: `roll back ${from === undefined ? 'the champion' : `version ${from}`}` },
-    async () => {
-      const champion = await registry.versionByAlias(model, MLFLOW_ALIASES.champion);
-      if (!champion)
-        throw Failure.configuration(
-          `model '${model}' has no ${MLFLOW_ALIASES.champion} in ${registry.address}: there is nothing to roll back`,
-        );
-      if (from !== undefined && champion.version !== from) return resume(options, champion, from);
-      const wanted =
-        to ??
-        champion.tags[MLFLOW_TAGS.previousChampion] ??
-        (await registry.versionByAlias(model, MLFLOW_ALIASES.previous))?.version;
-      const target = wanted === undefined ? undefined : await registry.version(model, wanted);
-      if (!target) throw nothingToGoBackTo(options, champion, wanted);
-      if (target.version === champion.version)
-        throw Failure.configuration(
-          `version ${target.version} of '${model}' is the ${MLFLOW_ALIASES.champion} already`,
-        );
-      await options.prepare?.(target);
-      await write(options, champion, target);
-      return { version: await finish(registry, model, champion.version, target), takenBack: champion };
-    },
-  );
+  const champion = await registry.versionByAlias(model, MLFLOW_ALIASES.champion);
+  if (!champion)
+    throw Failure.configuration(
+      `model '${model}' has no ${MLFLOW_ALIASES.champion} in ${registry.address}: there is nothing to roll back`,
+    );
+  if (from !== undefined && champion.version !== from) return resume(options, champion, from);
+  const wanted =
+    to ??
+    champion.tags[MLFLOW_TAGS.previousChampion] ??
+    (await registry.versionByAlias(model, MLFLOW_ALIASES.previous))?.version;
+  const target = wanted === undefined ? undefined : await registry.version(model, wanted);
+  if (!target) throw nothingToGoBackTo(options, champion, wanted);
+  if (target.version === champion.version)
+    throw Failure.configuration(`version ${target.version} of '${model}' is the ${MLFLOW_ALIASES.champion} already`);
+  await options.prepare?.(target);
+  await write(options, champion, target);
+  return { version: await finish(registry, model, champion.version, target), takenBack: champion };
+}
+
+/** What a rollback is called. */
+export function rollbackAction({ from }: Pick<RollbackOptions, 'from'>): string {
+  return `roll back ${from === undefined ? 'the champion' : `version ${from}`}`;
 }
 
 /** Tags first, the alias last: until it moves, the champion is what it was. */
@@ -94,7 +102,12 @@ async function resume(
   from: string,
 ): Promise<Rollback> {
   const old = await registry.version(model, from);
-  if (!old?.tags[MLFLOW_TAGS.rolledBack]) return { version: champion };
+  if (!old?.tags[MLFLOW_TAGS.rolledBack]) {
+    const what = old ? 'is not champion, and was never taken back' : 'does not exist';
+    throw Failure.configuration(
+      `version ${from} of '${model}' ${what} (version ${champion.version} is ${MLFLOW_ALIASES.champion}): nothing was changed; name the one that is to go with --from`,
+    );
+  }
   return { version: await finish(registry, model, from, champion) };
 }
 

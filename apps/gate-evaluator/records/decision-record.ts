@@ -48,7 +48,7 @@ export interface DecisionRecord extends Decision {
 /** The record that follows another one, or the first of its model. */
 export function nextRecord(
   decision: Decision,
-  before: Pick<DecisionRecord, 'sequence' | 'hash'> | undefined,
+  before: (Pick<DecisionRecord, 'sequence'> & Partial<Pick<DecisionRecord, 'hash'>>) | undefined,
 ): DecisionRecord {
   const unsigned = {
     version: RECORD_VERSION,

@@ -10,8 +10,8 @@ import {
   serializeRecord,
 } from './decision-record';
 
-/** Name of the run that keeps all decisions about a model. */
-const LEDGER_RUN = 'decisions';
+/** Name of the run that keeps all decisions about a model: one that no training run, a Kubernetes object, can have. */
+const LEDGER_RUN = '_decisions';
 /** Tag with the last record's number and hash: a chain that was cut off at its end would look whole without it. */
 const HEAD = 'head';
 /** Records that are read at the same time. */
@@ -30,6 +30,12 @@ export interface Chain {
 interface Mark {
   readonly sequence: number;
   readonly hash: string;
+}
+
+/** What the next record follows: the last number that is taken, and the hash of the last record that was counted. */
+interface Place {
+  readonly sequence: number;
+  readonly hash?: string;
 }
 
 /**
@@ -51,7 +57,7 @@ export class Ledger {
   public append(decision: Decision, repeats: (last: DecisionRecord) => boolean): Promise<DecisionRecord> {
     const { registry, model } = this;
     const action = `record the decision '${decision.action}' about ${decision.run ?? `version ${decision.modelVersion ?? '?'}`}`;
-    return holdingLock(registry, `${model}.${LEDGER_RUN}`, { action, waits: true }, async () => {
+    return holdingLock(registry, `${model}.decisions`, { action, waits: true }, async () => {
       const ledger = await registry.run(model, LEDGER_RUN, {});
       const head = await this.settledHead(ledger);
       const last = await this.lastAbout(ledger, decision);
@@ -84,11 +90,11 @@ export class Ledger {
    * The mark that the next record follows, after those that were written and not counted are counted. A file that is in the way and does
    * not belong there is left where it is, for whoever looks into it: the next record takes the next free number.
    */
-  private async settledHead(ledger: string): Promise<Mark | undefined> {
+  private async settledHead(ledger: string): Promise<Place> {
     let head = markOf((await this.registry.runData(ledger)).tags, HEAD);
     for (let sequence = (head?.sequence ?? 0) + 1; ; sequence++) {
       const text = await this.registry.artifact(ledger, fileOf(sequence));
-      if (text === undefined) return head && { sequence: sequence - 1, hash: head.hash };
+      if (text === undefined) return { sequence: sequence - 1, hash: head?.hash };
       const next = parseRecord(text);
       if (!next || !isIntact(next) || next.previous !== head?.hash) continue;
       await this.count(ledger, next);
@@ -112,7 +118,9 @@ export class Ledger {
     const run = isOfModel(decision) ? ledger : decision.runId;
     if (run === undefined) return undefined;
     const last = markOf((await this.registry.runData(run)).tags, slotOf(decision));
-    return last && this.read(ledger, fileOf(last.sequence));
+    const record = last && (await this.read(ledger, fileOf(last.sequence)));
+    // What was tampered with says nothing any more.
+    return record && record.hash === last.hash && isIntact(record) ? record : undefined;
   }
 
   private async read(ledger: string, path: string): Promise<DecisionRecord | undefined> {

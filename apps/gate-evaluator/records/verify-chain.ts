@@ -29,11 +29,18 @@ export function verifyChain(records: readonly DecisionRecord[], head?: string): 
     }
   });
   const last = records.at(-1);
-  if (head !== undefined && last?.hash !== head) {
+  if (head === undefined || last?.hash === head) return broken;
+  const counted = records.findIndex(({ hash }) => hash === head);
+  if (counted < 0) {
     broken.push({
       sequence: (last?.sequence ?? 0) + 1,
       problem: `records at the end are missing: the last one had the hash ${head}`,
     });
+  }
+  for (const { sequence } of counted < 0 ? [] : records.slice(counted + 1)) {
+    const problem =
+      'was written and not counted: a command was killed there, which the next decision settles, or somebody added it';
+    broken.push({ sequence, problem });
   }
   return broken;
 }

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeFilesAtomically } from '../../common/atomic-files';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { diskProblem, writeFilesAtomically } from '../../common/atomic-files';
 import { Failure, messageOf } from '../../common/failure';
 import {
   type Dataset,
@@ -65,35 +66,36 @@ export class FileRegistry implements Registry {
   }
 
   public async createVersion(model: string, version: NewVersion): Promise<RegisteredVersion> {
-    const { versions, aliases } = await this.read(model);
-    // A command that was killed after this write must not make a second version of the same run.
-    const known = versions.find(({ runId, source }) => runId === version.runId && source === version.source);
-    if (known) return toVersion(known);
-    const number = String(versions.length + 1);
-    const created: StoredVersion = { version: number, ...version, createdAt: new Date().toISOString() };
-    await this.write(model, { versions: [...versions, created], aliases });
-    return toVersion(created);
+    const isSame = ({ runId, source }: StoredVersion): boolean => runId === version.runId && source === version.source;
+    const { versions } = await this.change(model, (file) => {
+      // A command that was killed after this write must not make a second version of the same run.
+      if (file.versions.some(isSame)) return file;
+      const number = String(file.versions.length + 1);
+      const created: StoredVersion = { version: number, ...version, createdAt: new Date().toISOString() };
+      return { ...file, versions: [...file.versions, created] };
+    });
+    return toVersion(versions.find(isSame)!);
   }
 
   public async setVersionTag(model: string, version: string, key: string, value: string): Promise<void> {
-    const { versions, aliases } = await this.read(model);
-    if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
-    const changed = versions.map((each) =>
-      each.version === version ? { ...each, tags: { ...each.tags, [key]: value } } : each,
-    );
-    await this.write(model, { versions: changed, aliases });
+    await this.change(model, ({ versions, aliases }) => {
+      if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
+      const changed = versions.map((each) =>
+        each.version === version ? { ...each, tags: { ...each.tags, [key]: value } } : each,
+      );
+      return { versions: changed, aliases };
+    });
   }
 
   public async setAlias(model: string, alias: string, version: string): Promise<void> {
-    const { versions, aliases } = await this.read(model);
-    if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
-    await this.write(model, { versions, aliases: { ...aliases, [alias]: version } });
+    await this.change(model, ({ versions, aliases }) => {
+      if (!versions.some((each) => each.version === version)) throw this.unknown(model, version);
+      return { versions, aliases: { ...aliases, [alias]: version } };
+    });
   }
 
   public async deleteAlias(model: string, alias: string): Promise<void> {
-    const { versions, aliases } = await this.read(model);
-    const { [alias]: _, ...rest } = aliases;
-    await this.write(model, { versions, aliases: rest });
+    await this.change(model, ({ versions, aliases: { [alias]: _, ...aliases } }) => ({ versions, aliases }));
   }
 
   public async findRun(model: string, name: string): Promise<string | undefined> {
@@ -103,31 +105,37 @@ export class FileRegistry implements Registry {
 
   public async run(model: string, name: string, tags: Readonly<Record<string, string>>): Promise<string> {
     const runId = `${model}.${name}`;
-    const existing = await readJson<RunFile>(this.path('runs', runId, 'run.json'));
-    const run: RunFile = existing ?? { name, tags, metrics: {} };
-    await this.writeRun(runId, { ...run, tags: { ...run.tags, ...tags } });
+    await this.changeRun(runId, (existing = { name, tags, metrics: {} }) => ({
+      ...existing,
+      tags: { ...existing.tags, ...tags },
+    }));
     return runId;
   }
 
   public async logRun(runId: string, { metrics = {}, parameters = {}, tags = {} }: RunEntry): Promise<void> {
-    const run = await this.readRun(runId);
     // JSON has no NaN and no infinities: as text they stay what they are.
     const stored = Object.entries(metrics).map(([name, value]) => [
       name,
       Number.isFinite(value) ? value : String(value),
     ]);
-    await this.writeRun(runId, {
+    await this.changeRun(runId, (run = this.noRun(runId)) => ({
       ...run,
       metrics: { ...run.metrics, ...(Object.fromEntries(stored) as RunFile['metrics']) },
       parameters: { ...parameters, ...run.parameters },
       tags: { ...run.tags, ...tags },
-    });
+    }));
   }
 
   public async logDataset(runId: string, dataset: Dataset): Promise<void> {
-    const run = await this.readRun(runId);
-    const others = (run.datasets ?? []).filter(({ digest }) => digest !== dataset.digest);
-    await this.writeRun(runId, { ...run, datasets: [...others, dataset] });
+    await this.changeRun(runId, (run = this.noRun(runId)) => {
+      const others = (run.datasets ?? []).filter(({ digest }) => digest !== dataset.digest);
+      return { ...run, datasets: [...others, dataset] };
+    });
+  }
+
+  public artifactAt(uri: string): Promise<string> {
+    const [, runId, path] = /^runs:\/+([^/]+)\/(.+)$/.exec(uri) ?? [];
+    return Promise.resolve(runId === undefined ? uri : this.path('runs', runId, 'artifacts', path!));
   }
 
   public async artifact(runId: string, path: string): Promise<string | undefined> {
@@ -139,32 +147,30 @@ export class FileRegistry implements Registry {
   }
 
   public async artifacts(runId: string, folder: string): Promise<string[]> {
-    const names = await readdir(this.path('runs', runId, 'artifacts', folder)).catch(() => []);
+    const path = this.path('runs', runId, 'artifacts', folder);
+    const names = await readdir(path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw Failure.configuration(`cannot read ${path}: ${messageOf(error)}`);
+    });
     return names
       .filter((name) => !name.endsWith('.part'))
       .sort()
       .map((name) => `${folder}/${name}`);
   }
 
-  /** The file system creates a file once, whoever asks at the same time. */
   public async lock(model: string, owner: string): Promise<LockAnswer> {
     const path = this.path('models', `${model}.lock`);
-    await mkdir(this.path('models'), { recursive: true });
+    await makeFolder(this.path('models'));
     for (;;) {
-      try {
-        const file = await open(path, 'wx');
-        await file.writeFile(owner);
-        await file.close();
-        return { taken: true };
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-          throw Failure.configuration(`cannot lock ${path}: ${messageOf(error)}`);
-      }
+      if (await create(path, owner)) return { taken: true };
       const [holder, found] = await Promise.all([readIfThere(path), stat(path).catch(() => undefined)]);
       if (holder === undefined || !found) continue;
       if (holder === owner) return { taken: true };
-      if (Date.now() - found.mtimeMs < LOCK_SECONDS * 1000)
-        return { taken: false, owner: holder, since: new Date(found.mtimeMs) };
+      const age = Date.now() - found.mtimeMs;
+      // Created, and not written yet.
+      if (holder === '' && age < 1000) continue;
+      if (age < LOCK_SECONDS * 1000)
+        return { taken: false, owner: holder || 'do something', since: new Date(found.mtimeMs) };
       await rm(path, { force: true });
     }
   }
@@ -183,17 +189,19 @@ export class FileRegistry implements Registry {
   }
 
   private async readRun(runId: string): Promise<RunFile> {
-    const run = await readJson<RunFile>(this.path('runs', runId, 'run.json'));
-    if (!run) throw Failure.configuration(`${this.address} has no run '${runId}'`);
-    return run;
+    return (await readJson<RunFile>(this.path('runs', runId, 'run.json'))) ?? this.noRun(runId);
   }
 
-  private write(model: string, file: ModelFile): Promise<void> {
-    return writeFilesAtomically(new Map([[this.path('models', `${model}.json`), json(file)]]));
+  private noRun(runId: string): never {
+    throw Failure.configuration(`${this.address} has no run '${runId}'`);
   }
 
-  private writeRun(runId: string, run: RunFile): Promise<void> {
-    return writeFilesAtomically(new Map([[this.path('runs', runId, 'run.json'), json(run)]]));
+  private change(model: string, change: (file: ModelFile) => ModelFile): Promise<ModelFile> {
+    return changeFile<ModelFile>(this.path('models', `${model}.json`), (file = EMPTY) => change(file));
+  }
+
+  private changeRun(runId: string, change: (run: RunFile | undefined) => RunFile): Promise<RunFile> {
+    return changeFile<RunFile>(this.path('runs', runId, 'run.json'), change);
   }
 
   private unknown(model: string, version: string): Failure {
@@ -208,6 +216,44 @@ const toVersion = (stored: StoredVersion): RegisteredVersion => ({
 });
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+/** How long a change of one file may take: after that whoever made it was killed. */
+const CHANGE_MS = 5_000;
+
+/** Reads a file, and writes what it becomes, while no other process does: a change that was made between the two would be lost. */
+async function changeFile<T>(path: string, change: (value: T | undefined) => T): Promise<T> {
+  const busy = `${path}.busy`;
+  await makeFolder(dirname(path));
+  while (!(await create(busy, ''))) {
+    const found = await stat(busy).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > CHANGE_MS) await rm(busy, { force: true });
+    await sleep(5);
+  }
+  try {
+    const changed = change(await readJson<T>(path));
+    await writeFilesAtomically(new Map([[path, json(changed as object)]]));
+    return changed;
+  } finally {
+    await rm(busy, { force: true });
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw Failure.configuration(`cannot write ${path}: ${diskProblem(error)}`);
+  });
+}
+
+/** Creates a file, which the file system does once, whoever asks at the same time. */
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw Failure.configuration(`cannot lock ${path}: ${diskProblem(error)}`);
+  }
+}
 
 async function readIfThere(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch((error: unknown) => {

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT_CODES } from 'cdk8s-mlops/contract';
+import { type ArtifactFile } from '../../common/artifact-files';
 import { Failure } from '../../common/failure';
+import { type HttpAnswer, type Patience } from '../../common/http';
 import { isUnknownAlias, MlflowClient, type RawVersion, toVersion } from '../../common/mlflow';
 import { doesNotExist, exists, type MlflowOptions, MlflowRest } from '../../common/mlflow-rest';
+import { resolveMlflowArtifact } from './mlflow-artifact-files';
 import { releaseLock, takeLock } from './mlflow-lock';
 import {
   type Dataset,
@@ -29,6 +33,8 @@ interface RawRun {
 /** Runs of the loop are found by it: names of runs are not unique in MLflow. */
 const RUN_TAG = 'cdk8s-mlops.run';
 const PAGE = '1000';
+/** How often a version is asked for that may have been created. */
+const CREATE_PATIENCE: Patience = { attempts: 5, backoffMs: 500, timeoutMs: 30_000 };
 /** Most entries of each kind that MLflow takes in one request. */
 const BATCH = { metrics: 1000, params: 100, tags: 100 };
 
@@ -39,9 +45,15 @@ export class MlflowRegistry implements Registry {
   /** Where runs keep their artifacts, which never changes. */
   private readonly folders = new Map<string, string>();
 
-  constructor(options: MlflowOptions) {
+  /** For the one request that is not named, and so must not be repeated before it was looked what became of it. */
+  private readonly once: MlflowRest;
+  private readonly patience: Patience;
+
+  constructor(private readonly options: MlflowOptions) {
     this.client = new MlflowClient(options);
     this.rest = new MlflowRest(options);
+    this.patience = options.patience ?? CREATE_PATIENCE;
+    this.once = new MlflowRest({ ...options, patience: { ...this.patience, attempts: 1 } });
   }
 
   public get address(): string {
@@ -53,7 +65,11 @@ export class MlflowRegistry implements Registry {
   }
 
   public versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined> {
-    return this.client.versionByAlias(model, alias);
+    // Where permissions are given by name, a server forbids to look at a model that nobody has made yet: whoever makes it owns it.
+    return this.client.versionByAlias(model, alias, async () => {
+      const created = await this.rest.write('POST', 'registered-models/create', { name: model });
+      return created.status === 200;
+    });
   }
 
   public async versions(model: string): Promise<RegisteredVersion[]> {
@@ -87,11 +103,24 @@ export class MlflowRegistry implements Registry {
 
   public async createVersion(model: string, { source, runId, tags }: NewVersion): Promise<RegisteredVersion> {
     await this.ensureModel(model);
-    // A command that was killed after this request must not make a second version of the same run.
-    const existing = (await this.versions(model)).find((each) => each.runId === runId && each.source === source);
-    if (existing) return existing;
     const body = { name: model, source, run_id: runId, tags: toTags(tags) };
-    const answer = await this.rest.write('POST', 'model-versions/create', body);
+    for (let attempt = 1; ; attempt++) {
+      // A request whose answer was lost must not make a second version of the same run, nor a command that was killed after it.
+      const existing = (await this.versions(model)).find((each) => each.runId === runId && each.source === source);
+      if (existing) return this.untilReady(model, existing);
+      const last = attempt === this.patience.attempts;
+      const answer = await this.once.write('POST', 'model-versions/create', body).catch((error: unknown) => {
+        if (last || !(error instanceof Failure) || error.exitCode !== EXIT_CODES.unreachable) throw error;
+        return undefined;
+      });
+      if (answer && (last || (answer.status !== 429 && answer.status < 500)))
+        return this.created(model, source, answer);
+      await sleep(this.patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: this.options.signal });
+    }
+  }
+
+  /** @throws Failure when no version was created */
+  private async created(model: string, source: string, answer: HttpAnswer): Promise<RegisteredVersion> {
     if (answer.status === 400 && /Invalid model version source/i.test(answer.text) && !/^s3:/.test(source)) {
       throw Failure.configuration(
         `${this.address} takes no version whose artifact lies at '${source}': name a folder of an object store with --store, for example s3://models/${model}`,
@@ -172,6 +201,10 @@ export class MlflowRegistry implements Registry {
     const tags = [{ key: 'mlflow.data.context', value: 'training' }];
     const answer = await this.rest.write('POST', 'runs/log-inputs', { run_id: runId, datasets: [{ dataset, tags }] });
     this.rest.checked(answer, `the data set of run ${runId}`);
+  }
+
+  public artifactAt(uri: string): Promise<readonly ArtifactFile[] | string> {
+    return resolveMlflowArtifact(this.rest, uri);
   }
 
   public artifact(runId: string, path: string): Promise<string | undefined> {

@@ -1,3 +1,5 @@
+import { text } from 'node:stream/consumers';
+import { artifactFiles } from '../../common/artifact-files';
 import { isMeasured } from '../gates/metric-values';
 import { type Registry } from './registry';
 
@@ -97,6 +99,21 @@ export function registrySuite(open: () => Promise<Registry>): void {
     const runId = await registry.run(model, 'run-1', {});
     expect(await registry.findRun(model, 'run-1')).toBe(runId);
     expect(await registry.findRun(model, 'run-2')).toBeUndefined();
+  });
+
+  test('an artifact that the registry keeps is read by its address, and other addresses are what they are', async () => {
+    const runId = await registry.run(model, 'run-1', {});
+    await registry.putArtifact(runId, 'model/a.txt', 'weights');
+    await registry.putArtifact(runId, 'model/sub folder/ü.txt', 'more');
+    const found = await registry.artifactAt(`runs:/${runId}/model`);
+    const files = typeof found === 'string' ? await artifactFiles(found) : found;
+    expect(files.map(({ name, bytes }) => [name, bytes])).toEqual([
+      ['a.txt', 7],
+      ['sub folder/ü.txt', 4],
+    ]);
+    expect(await text(await files[1]!.open())).toBe('more');
+    expect(await registry.artifactAt('s3://models/churn/1')).toBe('s3://models/churn/1');
+    expect(await registry.artifactAt('/models/churn')).toBe('/models/churn');
   });
 
   test('artifacts are read as they were written, and listed in their order', async () => {

@@ -1,3 +1,4 @@
+import { type ArtifactFile } from '../../common/artifact-files';
 import { type ModelVersion } from '../../common/mlflow';
 import { type MetricValues } from '../gates/metric-values';
 
@@ -67,6 +68,8 @@ export interface Registry {
   /** Notes the data that a run was trained on. */
   logDataset(runId: string, dataset: Dataset): Promise<void>;
   artifact(runId: string, path: string): Promise<string | undefined>;
+  /** The files behind an address that only the registry understands, such as `runs:/ID/PATH`; any other address as it is. */
+  artifactAt(uri: string): Promise<readonly ArtifactFile[] | string>;
   putArtifact(runId: string, path: string, content: string): Promise<void>;
   /** Names of the artifacts in a folder, in their order. */
   artifacts(runId: string, folder: string): Promise<string[]>;

@@ -2,6 +2,7 @@ import { printable, textTable } from '../../common/text-table';
 import { show } from '../gates/amount';
 import { type CheckResult } from '../gates/check-result';
 import { type DecisionRecord } from '../records/decision-record';
+import { oneLine } from './one-line';
 
 /** What a report is made of. */
 export type EvaluationRecord = DecisionRecord & Required<Pick<DecisionRecord, 'verdict' | 'checks' | 'notes'>>;
@@ -42,9 +43,9 @@ export function evaluationTable(record: EvaluationRecord): string {
   ];
   if (rows.length > 0) {
     const table = rows.map((check) => [
-      ...[check.check, cell(check.candidate), cell(check.baseline), cell(check.limit), answerOf(check)],
+      ...[oneLine(check.check), cell(check.candidate), cell(check.baseline), cell(check.limit), answerOf(check)],
     ]);
-    lines.push(textTable(['check', 'candidate', 'baseline', 'limit', 'answer'], table));
+    lines.push(...textTable(['check', 'candidate', 'baseline', 'limit', 'answer'], table).split('\n'));
     if (rows.length < checks.length) lines.push(`and ${checks.length - rows.length} more, in the decision record`);
     lines.push('');
   }
@@ -55,5 +56,5 @@ export function evaluationTable(record: EvaluationRecord): string {
     ...notes.map((note) => `  note: ${note}`),
     `record: ${record.hash}`,
   );
-  return printable(lines.join('\n'));
+  return printable(lines.map(oneLine).join('\n'));
 }

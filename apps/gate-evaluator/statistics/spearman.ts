@@ -5,12 +5,13 @@ export type NamedValues = Readonly<Record<string, number>>;
  * Spearman's rank correlation over the union of the names; what one side lacks counts as 0 there.
  *
  * @see `scipy.stats.spearmanr`
- * @returns undefined when one side has no order: fewer than two names, or all values equal
+ * @returns undefined when one side has no order: fewer than two names, all values equal, or one that is not finite
  */
 export function spearman(a: NamedValues, b: NamedValues): number | undefined {
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
-  const [x, y] = [a, b].map((side) => ranks(names.map((name) => side[name] ?? 0)));
-  return pearson(x!, y!);
+  // A feature may have any name, also one that every object has.
+  const [x, y] = [a, b].map((side) => names.map((name) => (Object.hasOwn(side, name) ? side[name]! : 0)));
+  return [...x!, ...y!].every(Number.isFinite) ? pearson(ranks(x!), ranks(y!)) : undefined;
 }
 
 /** Ranks from 1; equal values share the mean of theirs. */

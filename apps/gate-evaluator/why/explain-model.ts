@@ -1,5 +1,6 @@
 import { LIFECYCLE, MLFLOW_TAGS } from 'cdk8s-mlops/contract';
 import { type DecisionRecord } from '../records/decision-record';
+import { oneLine } from '../report/one-line';
 import { type History, lastPromotion } from './history';
 
 /** A history as a person would tell it. */
@@ -24,7 +25,7 @@ export function explainModel(history: History, all: boolean): string {
     );
   } else if (problems.length > 0) lines.push('NOT AS IT SHOULD BE:');
   lines.push(...problems.map((problem) => `  ! ${problem}`));
-  return lines.join('\n').trimEnd();
+  return lines.map(oneLine).join('\n').trimEnd();
 }
 
 function liveLines({ model, live, records }: History): string[] {

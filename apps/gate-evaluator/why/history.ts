@@ -33,6 +33,7 @@ export async function readHistory(
   ]);
   const problems = [
     ...verifyChain(records, head).map(({ sequence, problem }) => `${nameOf(records, sequence)} ${problem}`),
+    ...forgotten(records, head),
     ...unreadable.map((path) => `'${path}' is no decision record any more`),
     ...unexplained(model, records, live),
     ...(copies === undefined ? [] : await differing(records, copies)),
@@ -50,6 +51,14 @@ function nameOf(records: readonly DecisionRecord[], sequence: number): string {
   if (!record) return `record ${sequence}`;
   const version = record.modelVersion === undefined ? '' : ` of version ${record.modelVersion}`;
   return `record ${sequence} ('${record.action}'${version}, ${record.at})`;
+}
+
+function forgotten(records: readonly DecisionRecord[], head: string | undefined): string[] {
+  const last = records.at(-1);
+  if (!last || head !== undefined) return [];
+  return [
+    `the registry does not remember the last record, so that later ones may be missing after record ${last.sequence}: the next decision notes it again`,
+  ];
 }
 
 function unexplained(model: string, records: readonly DecisionRecord[], live: RegisteredVersion | undefined): string[] {
