@@ -39,7 +39,7 @@ const DISPARITY = also(
 );
 
 const SIGNIFICANCE = mapping(
-  { test: oneOf('mcnemar', 'bootstrap'), alpha: within(0, 1), margin: atLeast(0), predictions: text },
+  { test: oneOf('mcnemar', 'bootstrap'), alpha: within(0, 0.5), margin: atLeast(0), predictions: text },
   ['test'],
 );
 
@@ -72,6 +72,15 @@ function checkBounds(gate: Mapping, path: FilePath, report: Report): void {
   }
 }
 
+/** Names that checks of a metric have: a slice of that name could not be told from them. */
+const RESERVED_SLICES = new Set<unknown>([
+  'distance',
+  'comparison',
+  'significance',
+  'disparity.difference',
+  'disparity.ratio',
+]);
+
 function checkSlices(gate: Mapping, path: FilePath, report: Report): void {
   const slices = gate['slices'];
   const all = Array.isArray(slices) ? slices.filter(isMapping) : [];
@@ -79,6 +88,12 @@ function checkSlices(gate: Mapping, path: FilePath, report: Report): void {
   const names = all.map(({ name }) => name);
   for (const name of new Set(names.filter((each, index) => names.indexOf(each) < index))) {
     report([...path, 'slices'], `has two slices with the name ${JSON.stringify(name)}`);
+  }
+  for (const { name } of all.filter((slice) => RESERVED_SLICES.has(slice['name']))) {
+    report(
+      [...path, 'slices'],
+      `has a slice with the name ${JSON.stringify(name)}, which is that of a check: give it another`,
+    );
   }
   if (gate['disparity'] !== undefined && all.length < 2) {
     report([...path, 'disparity'], 'needs at least two slices to lie between');

@@ -74,7 +74,7 @@ export interface MetricGate {
 /** A test of the difference between candidate and baseline on paired predictions. */
 export interface GateSignificance {
   readonly test: 'mcnemar' | 'bootstrap';
-  /** Chance of a false verdict, between 0 and 1. @default 0.05 */
+  /** Chance of a false verdict, between 0 and 0.5. @default 0.05 */
   readonly alpha?: number;
   /** Largest difference that counts as "not worse". @default 0 */
   readonly margin?: number;

@@ -116,7 +116,13 @@ describe('bad gates', () => {
     ['a distance without ideal', metric({ maxDistance: 1 }), 'must have an ideal value'],
     ['noFarther without ideal', metric({ comparison: 'noFarther' }), 'must have an ideal value'],
     ['an ideal without distance', metric({ minimum: 1, ideal: 0 }), 'has no effect without maxDistance'],
-    ['an alpha of 0', metric({ significance: { test: 'mcnemar', alpha: 0 } }), 'between 0 and 1'],
+    ['an alpha of 0', metric({ significance: { test: 'mcnemar', alpha: 0 } }), 'between 0 and 0.5'],
+    ['an alpha of one half', metric({ significance: { test: 'mcnemar', alpha: 0.5 } }), 'between 0 and 0.5'],
+    [
+      'a slice with the name of a check',
+      metric({ slices: [{ name: 'comparison', metric: 'a.b', minimum: 0 }] }),
+      'has a slice with the name "comparison", which is that of a check',
+    ],
     ['a test without name', metric({ significance: {} }), 'must have the key test'],
     ['a slice without metric', metric({ slices: [{ name: 'x', minimum: 1 }] }), 'must have the key metric'],
     [

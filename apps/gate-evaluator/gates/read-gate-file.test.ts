@@ -120,7 +120,7 @@ test.each<[string, string[]]>([
   [
     'metrics:\n  a: {significance: {test: bootstrap, alpha: 0, margin: -1}}',
     [
-      "2:39: 'metrics.a.significance.alpha' must be a number between 0 and 1, got 0",
+      "2:39: 'metrics.a.significance.alpha' must be a number between 0 and 0.5, got 0",
       "2:49: 'metrics.a.significance.margin' must be a number of 0 or more, got -1",
     ],
   ],

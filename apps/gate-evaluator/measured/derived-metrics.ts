@@ -1,5 +1,5 @@
 import { EVALUATION_ARTIFACTS, type GateFile } from 'cdk8s-mlops/contract';
-import { type MetricValues } from '../gates/metric-values';
+import { type MetricValues, valueOf } from '../gates/metric-values';
 import { type Underived } from '../gates/underived';
 import { type Registry } from '../registry/registry';
 import { spearman } from '../statistics/spearman';
@@ -35,7 +35,7 @@ export async function deriveMetrics(options: DeriveOptions): Promise<Derived> {
   const underived: Record<string, Underived> = {};
   const inputs: Record<string, string> = {};
   for (const [metric, { derive }] of Object.entries(options.gates.metrics)) {
-    if (!derive || options.candidate.metrics[metric] !== undefined) continue;
+    if (!derive || valueOf(options.candidate.metrics, metric) !== undefined) continue;
     const own = options.evaluationFile(derive.spearman.candidate);
     const file = await readNumberFile(own, 'the feature importances');
     if (!file) {
@@ -53,7 +53,7 @@ export async function deriveMetrics(options: DeriveOptions): Promise<Derived> {
     if (correlation === undefined)
       underived[metric] = {
         verdict: 'fail',
-        reason: `the importances at '${own}' or the baseline's have no order: all are equal`,
+        reason: `the importances at '${own}' or the baseline's have no order: all are equal, or one is not finite`,
       };
     else metrics[metric] = correlation;
   }

@@ -60,7 +60,7 @@ async function open(database: Database, uri: string, { log, signal }: PairedOpti
   return `'${uri}' has no column ${names}: let the evaluation ask candidate and baseline the same rows and keep both answers`;
 }
 
-async function outcomesOf(database: Database, table: Table, metric: string): Promise<PairedOutcomes> {
+async function outcomesOf(database: Database, table: Table, metric: string): Promise<PairedOutcomes | string> {
   const { label, prediction, baselinePrediction } = PAIRED_PREDICTION_COLUMNS;
   const all = [label, prediction, baselinePrediction].map((name) => table.columns.get(name)!);
   const squared = SQUARED.test(metric);
@@ -71,6 +71,7 @@ async function outcomesOf(database: Database, table: Table, metric: string): Pro
     : 'y IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL';
   const rows = `(SELECT * FROM (SELECT ${y} AS y, ${a} AS a, ${b} AS b FROM ${table.name}) WHERE ${filter})`;
   const outcomes = await (numbers ? errorsOf(database, rows, squared) : answersOf(database, rows));
+  if (typeof outcomes === 'string') return outcomes;
   const { total } = await database.row<{ total: number }>(`SELECT count(*) AS total FROM ${table.name}`);
   return { ...outcomes, leftOut: total - outcomes.rows };
 }
@@ -88,12 +89,16 @@ async function hasFractions(database: Database, table: Table, columns: readonly 
 }
 
 /** Classes: an answer is right or wrong. */
-async function answersOf(database: Database, rows: string): Promise<PairedOutcomes> {
-  const counts = await database.row<{ rows: number; candidate: number; baseline: number }>(
-    `SELECT count(*) AS rows, count(*) FILTER (a = y AND b <> y) AS candidate, count(*) FILTER (b = y AND a <> y) AS baseline
+async function answersOf(database: Database, rows: string): Promise<PairedOutcomes | string> {
+  const counts = await database.row<{ rows: number; candidate: number; baseline: number; right: number }>(
+    `SELECT count(*) AS rows, count(*) FILTER (a = y AND b <> y) AS candidate, count(*) FILTER (b = y AND a <> y) AS baseline,
+       count(*) FILTER (a = y OR b = y) AS right
      FROM ${rows}`,
   );
-  const { rows: total, candidate: candidateOnly, baseline: baselineOnly } = counts;
+  const { rows: total, candidate: candidateOnly, baseline: baselineOnly, right } = counts;
+  // Labels and answers that are written differently, say as names and as codes, would make two equally good models of any two.
+  if (total > 0 && right === 0)
+    return `neither model answered any of ${total} rows right: write labels and predictions in the same way`;
   const gains = [
     { gain: 1, rows: candidateOnly },
     { gain: 0, rows: total - candidateOnly - baselineOnly },
