@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileRegistry } from '../registry/file-registry';
 import { type Registry } from '../registry/registry';
+import { dying } from '../registry/testing/dying-registry';
 import { promote } from './promote';
 import { rollback } from './rollback';
 
@@ -206,29 +207,6 @@ describe.each<[string, (registry: Registry, prepare: () => Promise<void>) => Pro
     expect(await registry.lock(MODEL, 'somebody else')).toEqual({ taken: true });
   });
 });
-
-/** A registry whose user dies at its nth call, before or after the call took effect: from then on nothing reaches it. */
-function dying(registry: Registry, nth: number, when: 'before' | 'after'): { registry: Registry; died: () => boolean } {
-  let calls = 0;
-  let dead = false;
-  const die = (): never => {
-    dead = true;
-    throw new Error('killed');
-  };
-  const proxy = new Proxy(registry, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name);
-      if (typeof member !== 'function') return member;
-      return async (...args: unknown[]): Promise<unknown> => {
-        if (dead || (++calls === nth && when === 'before')) die();
-        const result: unknown = await (member as (...all: unknown[]) => unknown).apply(target, args);
-        if (calls === nth && when === 'after') die();
-        return result;
-      };
-    },
-  });
-  return { registry: proxy, died: () => dead };
-}
 
 describe.each<[string, (registry: Registry) => Promise<unknown>]>([
   ['promote to canary', (registry) => promote({ registry, model: MODEL, version: '3', to: 'canary' })],
