@@ -165,7 +165,8 @@ function rival(rows: readonly (readonly string[])[]): void {
   const python = options.python ?? join(CACHE, 'mlflow-3.15.2/bin/python');
   if (!existsSync(python)) return note(`\nWithout MLflow's own validation: there is no '${python}'`);
   const program = `
-from mlflow.models import MetricThreshold, validate_evaluation_results
+from mlflow import validate_evaluation_results
+from mlflow.models import MetricThreshold
 from mlflow.models.evaluation.base import EvaluationResult
 new = EvaluationResult(metrics={'accuracy': 0.94, 'latency_p95_ms': 31, 'model_size_mb': 12, 'stability': 0.9}, artifacts={})
 old = EvaluationResult(metrics={'accuracy': 0.93, 'latency_p95_ms': 32, 'model_size_mb': 12, 'stability': 0.9}, artifacts={})
