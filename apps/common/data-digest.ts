@@ -18,3 +18,8 @@ export async function dataDigest(files: readonly DigestedFile[]): Promise<string
   }
   return `sha256:${whole.digest('hex')}`;
 }
+
+/** SHA-256 of a text, as records and tags have it. */
+export function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}

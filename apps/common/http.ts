@@ -48,18 +48,48 @@ export async function ask(
 ): Promise<HttpAnswer> {
   if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
     throw Failure.configuration(`'${url}' must be an address like http://host:port`);
-  for (let attempt = 1; ; attempt++) {
-    const answer = await once(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
-    request.signal?.throwIfAborted();
-    const failed = !('status' in answer);
-    if (failed) refuseCertificate(url, answer);
-    if (!failed && !PASSING.has(answer.status)) return answer;
-    if (attempt === patience.attempts) {
-      if (!failed) return answer;
-      const why = isTimeout(answer) ? `no answer within ${patience.timeoutMs / 1000} s` : messageOf(answer);
-      throw Failure.unreachable(`${new URL(url).host} does not answer after ${attempt} attempts: ${why}`);
+  return patiently(url, request, patience, () => once(url, request, patience.timeoutMs));
+}
+
+/**
+ * Asks for something large: the answer's body is read as it comes, and only its pauses are limited.
+ *
+ * @throws Failure when no attempt got an answer
+ */
+export function askForStream(
+  url: string,
+  request: HttpRequest,
+  patience: Patience = DEFAULT_PATIENCE,
+): Promise<{ status: number; body: IncomingMessage }> {
+  return patiently(url, request, patience, async () => {
+    const body = await begin(url, request, patience.timeoutMs);
+    return { status: body.statusCode ?? 0, body };
+  });
+}
+
+/** The first answer that is not a passing one; the last attempt's, whatever it is. */
+async function patiently<T extends { readonly status: number; readonly body?: IncomingMessage }>(
+  url: string,
+  { signal }: HttpRequest,
+  { attempts, backoffMs, timeoutMs }: Patience,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let count = 1; ; count++) {
+    const answer = await attempt().catch((error: unknown) => error as Error);
+    signal?.throwIfAborted();
+    // Errors of Node's own are of another realm in tests.
+    if (!('status' in answer)) {
+      refuseCertificate(url, answer);
+      if (count === attempts) {
+        const why = isTimeout(answer) ? `no answer within ${timeoutMs / 1000} s` : messageOf(answer);
+        throw Failure.unreachable(`${new URL(url).host} does not answer after ${count} attempts: ${why}`);
+      }
+    } else {
+      if (!PASSING.has(answer.status) || count === attempts) return answer;
+      // Nobody reads it, and it would keep its connection.
+      answer.body?.resume();
     }
-    await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
+    await sleep(backoffMs * 2 ** (count - 1), undefined, { signal });
   }
 }
 
@@ -76,32 +106,6 @@ function refuseCertificate(url: string, error: Error): void {
 
 function isTimeout({ name, cause }: Error): boolean {
   return name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError';
-}
-
-/**
- * Asks for something large: the answer's body is read as it comes, and only its pauses are limited.
- *
- * @throws Failure when no attempt got an answer
- */
-export async function askForStream(
-  url: string,
-  request: HttpRequest,
-  patience: Patience = DEFAULT_PATIENCE,
-): Promise<{ status: number; body: IncomingMessage }> {
-  for (let attempt = 1; ; attempt++) {
-    const response = await begin(url, request, patience.timeoutMs).catch((error: unknown) => error as Error);
-    request.signal?.throwIfAborted();
-    const failed = response instanceof Error;
-    if (failed) refuseCertificate(url, response);
-    const status = failed ? 0 : (response.statusCode ?? 0);
-    if (!failed && (!PASSING.has(status) || attempt === patience.attempts)) return { status, body: response };
-    if (!failed) response.resume();
-    else if (attempt === patience.attempts)
-      throw Failure.unreachable(
-        `${new URL(url).host} does not answer after ${attempt} attempts: ${messageOf(response)}`,
-      );
-    await sleep(patience.backoffMs * 2 ** (attempt - 1), undefined, { signal: request.signal });
-  }
 }
 
 async function once(url: string, request: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {

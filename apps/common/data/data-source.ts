@@ -113,7 +113,7 @@ function formatOf(name: string): Format | undefined {
 }
 
 /** Writers mark files that are not data, or not complete, by a leading `_` or `.`. */
-const isHidden = (name: string): boolean =>
+export const isHidden = (name: string): boolean =>
   name.split('/').some((part) => part.startsWith('_') || part.startsWith('.'));
 
 function dataFile(name: string, bytes: number): DataFile {

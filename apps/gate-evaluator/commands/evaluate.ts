@@ -180,8 +180,7 @@ async function keepEvidence(
   if (runId === undefined) return undefined;
   const tags: Record<string, string> =
     candidate.dataDigest === undefined ? {} : { [MLFLOW_TAGS.evaluationDigest]: candidate.dataDigest };
-  // What is in the registry already stays as it was logged.
-  // What is derived is not logged: the next evaluation would take it for one that the candidate brings.
+  // What is in the registry stays as it was logged; what is derived would be taken for the candidate's own the next time.
   const own = candidate.runId === undefined ? candidate.metrics : {};
   await registry.logRun(runId, { metrics: own, tags });
   await registry.putArtifact(runId, `${EVALUATION_ARTIFACTS}/gates.yaml`, gateFile.text);

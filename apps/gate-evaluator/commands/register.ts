@@ -13,7 +13,7 @@ import { readText } from '../../common/object-store';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { importanceArtifact } from '../measured/derived-metrics';
-import { parseNumbers } from '../measured/number-file';
+import { parseNumbers, readNumberFile } from '../measured/number-file';
 import { keepArtifact, type KeptArtifact, type RegistryArtifact } from '../register/keep-artifact';
 import { type Lineage, lineageTags, readLineage } from '../register/lineage';
 import { holdingLock } from '../registry/holding-lock';
@@ -125,9 +125,9 @@ async function sameArtifact(context: Context, registry: Registry, known: Registe
 async function readMetrics(call: Call): Promise<Readonly<Record<string, number>>> {
   const uri = call.text('metrics');
   if (uri === undefined) return {};
-  const text = await readText(uri);
-  if (text === undefined) throw Failure.configuration(`there are no metrics at '${uri}'`);
-  return parseNumbers(text, uri, 'the metrics');
+  const file = await readNumberFile(uri, 'the metrics');
+  if (!file) throw Failure.configuration(`there are no metrics at '${uri}'`);
+  return file.values;
 }
 
 /** Name of the artifact, and text. */

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256 } from '../../common/data-digest';
 import { failureOf } from '../../common/testing/problems';
-import { readGateFile, type ReadGateFile, sha256 } from './read-gate-file';
+import { readGateFile, type ReadGateFile } from './read-gate-file';
 
 const directory = mkdtempSync(join(tmpdir(), 'gate-file-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { checkGateFile, type GateFile } from 'cdk8s-mlops/contract';
+import { sha256 } from '../../common/data-digest';
 import { located, parseValue, readYamlText } from '../../common/yaml-file';
 
 /** A gate file as it was read. */
@@ -30,9 +30,4 @@ export async function readGateFile(path: string): Promise<ReadGateFile> {
     throw located(text, path, explained);
   }
   return { gates: value as GateFile, path, text, digest: sha256(text) };
-}
-
-/** SHA-256 of a text, as it is written in records. */
-export function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

@@ -1,8 +1,8 @@
+import { sha256 } from '../../common/data-digest';
 import { Failure } from '../../common/failure';
 import { readText } from '../../common/object-store';
 import { type FileProblem, located, parseValue } from '../../common/yaml-file';
 import { type MetricValues } from '../gates/metric-values';
-import { sha256 } from '../gates/read-gate-file';
 
 /** Numbers that were read from a file. */
 export interface NumberFile {

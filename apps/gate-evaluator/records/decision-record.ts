@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../common/data-digest';
 import { type CheckResult, type CheckVerdict } from '../gates/check-result';
 
 /** Version of the record's format. */
@@ -82,7 +82,7 @@ export function isIntact({ hash, ...rest }: DecisionRecord): boolean {
 }
 
 function hashOf(record: object): string {
-  return `sha256:${createHash('sha256').update(canonicalJson(record)).digest('hex')}`;
+  return sha256(canonicalJson(record));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { MLFLOW_TAGS } from 'cdk8s-mlops/contract';
 import { artifactFiles, transferFiles } from '../../common/artifact-files';
+import { isHidden } from '../../common/data/data-source';
 import { Failure } from '../../common/failure';
 import { readText } from '../../common/object-store';
 import { type Context } from '../../common/run-app';
@@ -64,8 +65,7 @@ function digestOfProfile({ data }: OwnFile['value']): string | undefined {
 }
 
 async function digestOfData({ log, signal }: Context, uri: string): Promise<string> {
-  // As for the profile: what writers mark by a leading `_` or `.` is not data.
-  const files = (await artifactFiles(uri)).filter(({ name }) => !/(^|\/)[_.]/.test(name));
+  const files = (await artifactFiles(uri)).filter(({ name }) => !isHidden(name));
   if (files.length === 0) throw Failure.configuration(`there is no training data at '${uri}'`);
   log.info({ files: files.length }, 'no profile says which data this is: reading all of it');
   return transferFiles(files, undefined, () => undefined, signal);

@@ -4,6 +4,16 @@ import { type MlflowRest } from '../../common/mlflow-rest';
 
 const PROXY = '/api/2.0/mlflow-artifacts/artifacts';
 
+/** The path behind an address of the server's own; `undefined` for any other address. */
+export function proxiedPath(uri: string): string | undefined {
+  return /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.+)$/.exec(uri)?.[1]?.replace(/\/+$/, '');
+}
+
+/** Where the server hands a file over, and takes one. */
+export function proxyEndpoint(path: string): string {
+  return `${PROXY}/${path.split('/').map(encodeURIComponent).join('/')}`;
+}
+
 /**
  * The files behind an address that only MLflow understands (`runs:/ID/PATH`, `models:/NAME/VERSION`, `models:/ID`, `mlflow-artifacts:/PATH`),
  * or the address of the place that it stands for.
@@ -27,8 +37,8 @@ export async function resolveMlflowArtifact(rest: MlflowRest, uri: string): Prom
     const { model } = rest.json<{ model: { info: { artifact_uri: string } } }>(answer, `the model '${uri}'`);
     return resolveMlflowArtifact(rest, model.info.artifact_uri);
   }
-  const [, proxied] = /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.+)$/.exec(uri) ?? [];
-  if (proxied !== undefined) return proxiedFiles(rest, proxied.replace(/\/+$/, ''));
+  const proxied = proxiedPath(uri);
+  if (proxied !== undefined) return proxiedFiles(rest, proxied);
   if (/^(runs|models|mlflow-artifacts):/.test(uri)) {
     throw Failure.configuration(
       `'${uri}' is not an address: expected runs:/ID/PATH, models:/NAME/VERSION or mlflow-artifacts:/PATH`,
@@ -61,6 +71,5 @@ async function proxiedFiles(rest: MlflowRest, root: string): Promise<ArtifactFil
 }
 
 function open(rest: MlflowRest, path: string): ReturnType<MlflowRest['stream']> {
-  const encoded = path.split('/').map(encodeURIComponent).join('/');
-  return rest.stream(`${PROXY}/${encoded}`, `the artifact '${path}'`);
+  return rest.stream(proxyEndpoint(path), `the artifact '${path}'`);
 }

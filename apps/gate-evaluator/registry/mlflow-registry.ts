@@ -5,7 +5,7 @@ import { Failure } from '../../common/failure';
 import { type HttpAnswer, type Patience } from '../../common/http';
 import { isUnknownAlias, MlflowClient, type RawVersion, toVersion } from '../../common/mlflow';
 import { doesNotExist, exists, type MlflowOptions, MlflowRest } from '../../common/mlflow-rest';
-import { resolveMlflowArtifact } from './mlflow-artifact-files';
+import { proxiedPath, proxyEndpoint, resolveMlflowArtifact } from './mlflow-artifact-files';
 import { releaseLock, takeLock } from './mlflow-lock';
 import {
   type Dataset,
@@ -67,7 +67,7 @@ export class MlflowRegistry implements Registry {
   public versionByAlias(model: string, alias: string): Promise<RegisteredVersion | undefined> {
     // Where permissions are given by name, a server forbids to look at a model that nobody has made yet: whoever makes it owns it.
     return this.client.versionByAlias(model, alias, async () => {
-      const created = await this.rest.write('POST', 'registered-models/create', { name: model });
+      const created = await this.createModel(model);
       return created.status === 200;
     });
   }
@@ -213,11 +213,7 @@ export class MlflowRegistry implements Registry {
 
   public async putArtifact(runId: string, path: string, content: string): Promise<void> {
     const folder = this.folders.get(runId) ?? (await this.artifactFolder(runId));
-    const target = `${folder}/${path}`.split('/').map(encodeURIComponent).join('/');
-    const answer = await this.rest.send(`/api/2.0/mlflow-artifacts/artifacts/${target}`, {
-      method: 'PUT',
-      body: content,
-    });
+    const answer = await this.rest.send(proxyEndpoint(`${folder}/${path}`), { method: 'PUT', body: content });
     this.rest.checked(answer, `the artifact '${path}' of run ${runId}`);
   }
 
@@ -242,8 +238,12 @@ export class MlflowRegistry implements Registry {
   }
 
   private async ensureModel(model: string): Promise<void> {
-    const answer = await this.rest.write('POST', 'registered-models/create', { name: model });
+    const answer = await this.createModel(model);
     if (!exists(answer)) this.rest.checked(answer, `the model '${model}'`);
+  }
+
+  private createModel(name: string): Promise<HttpAnswer> {
+    return this.rest.write('POST', 'registered-models/create', { name });
   }
 
   private async runOf(experiment: string, name: string): Promise<string | undefined> {
@@ -273,7 +273,7 @@ export class MlflowRegistry implements Registry {
 
   private async artifactFolder(runId: string): Promise<string> {
     const { info } = await this.rawRun(runId);
-    const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(info.artifact_uri)?.[1];
+    const folder = proxiedPath(info.artifact_uri);
     if (folder === undefined) {
       throw Failure.configuration(
         `the tracking server ${this.address} keeps artifacts at '${info.artifact_uri}', which only a client with access to it can write: start the server with --serve-artifacts and --artifacts-destination`,

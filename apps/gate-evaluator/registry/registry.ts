@@ -75,8 +75,8 @@ export interface Registry {
   artifacts(runId: string, folder: string): Promise<string[]>;
 
   /**
-   * Takes the right to change a model's aliases, or says who has it. The same `owner` may take it again, so that a killed command
-   * can be run again.
+   * Takes a right that one has at a time, or says who has it. The same `owner` may take it again: the answer to its first request may
+   * have been lost.
    */
   lock(model: string, owner: string): Promise<LockAnswer>;
   unlock(model: string, owner: string): Promise<void>;
