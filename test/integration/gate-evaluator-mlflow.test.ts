@@ -509,6 +509,17 @@ describe('a registered artifact', () => {
     ]);
   });
 
+  test('is kept again as soon as a rollback may need it', async () => {
+    await rollback(MODEL, '--from', '3', '--reason', 'the newest one is wrong');
+    const { aliases, versions } = await world.state(MODEL);
+    expect([aliases, versions[1]!['artifact.lifecycle']]).toEqual([{ champion: '2', previous: '1' }, '']);
+    expect(await objectTags('run-1')).toEqual(everyObject({ team: TEAM.Value }));
+    expect(await objectTags('run-3')).toEqual(everyObject({ lifecycle: 'archived' }));
+    await world.done(['promote', '--model', MODEL, '--run', 'run-3', '--to', 'production', '--reason', 'it was right']);
+    expect(await objectTags('run-1')).toEqual(everyObject({ team: TEAM.Value, lifecycle: 'archived' }));
+    expect(await objectTags('run-3')).toEqual(everyObject({}));
+  });
+
   test('is kept again before its version serves again', async () => {
     await rollback(MODEL, '--to', '1', '--reason', 'both newer ones are wrong');
     const { aliases, versions } = await world.state(MODEL);

@@ -129,6 +129,26 @@ describe('artifacts of archived versions', () => {
     expect(bucket.received.length).toBe(asked);
   });
 
+  test('of the version that is gone back to next are kept again, even where they are gone', async () => {
+    await versions('archived', 'production', 'archived');
+    for (const version of ['1', '3']) await registry.setVersionTag(MODEL, version, 'artifact.lifecycle', 'archived');
+    await registry.setAlias(MODEL, 'champion', '2');
+    await registry.setAlias(MODEL, 'previous', '1');
+    archived = new Set(['run-1/model.bin', 'run-3/model.bin']);
+    await archiveArtifacts(registry, MODEL, 'roll back version 3');
+    expect([[...archived], await lifecycleOf('1'), await lifecycleOf('3')]).toEqual([
+      ['run-3/model.bin'],
+      '',
+      'archived',
+    ]);
+    const runId = await registry.run(MODEL, 'run-4', {});
+    const tags = { lifecycle: 'archived', 'artifact.uri': 's3://models/gone', 'artifact.lifecycle': 'archived' };
+    await registry.createVersion(MODEL, { source: 's3://models/gone', runId, tags });
+    await registry.setAlias(MODEL, 'previous', '4');
+    await archiveArtifacts(registry, MODEL, 'roll back version 2');
+    expect(await lifecycleOf('4')).toBe('archived');
+  });
+
   test('nobody goes back to a version while it is being archived', async () => {
     await versions('archived', 'production');
     await registry.setAlias(MODEL, 'champion', '2');

@@ -29,11 +29,22 @@ export async function prepareToServe(registry: Registry, model: string, version:
     if ((await artifactFiles(uri)).length === 0) throw gone(model, version, uri);
     return;
   }
-  const objects = await objectsOf(location.bucket, location.key);
-  if (objects.length === 0) throw gone(model, version, uri);
+  if (!(await keepObjects(registry, model, version, location))) throw gone(model, version, uri);
+}
+
+/** Whether there were objects that could be kept from expiring. */
+async function keepObjects(
+  registry: Registry,
+  model: string,
+  { version, tags }: RegisteredVersion,
+  { bucket, key }: S3Location,
+): Promise<boolean> {
+  const objects = await objectsOf(bucket, key);
+  if (objects.length === 0) return false;
   await restoreObjects(objects);
-  if (version.tags[MLFLOW_TAGS.artifactLifecycle])
-    await registry.setVersionTag(model, version.version, MLFLOW_TAGS.artifactLifecycle, '');
+  if (tags[MLFLOW_TAGS.artifactLifecycle])
+    await registry.setVersionTag(model, version, MLFLOW_TAGS.artifactLifecycle, '');
+  return true;
 }
 
 function gone(model: string, { version }: RegisteredVersion, uri: string): Failure {
@@ -44,37 +55,47 @@ function gone(model: string, { version }: RegisteredVersion, uri: string): Failu
 
 /**
  * Lets the objects of archived versions expire, by the tag that rules of the bucket act on. The one before the champion is what is gone
- * back to, and keeps its objects, whatever its age; each version is tagged once.
+ * back to, and keeps its objects, whatever its age: also one that a rollback made so after they had been let go. Each version is tagged once.
  *
  * @param action what it is done for, which holds the lock: killed here and run again, that command takes it up again
  */
 export async function archiveArtifacts(registry: Registry, model: string, action: string): Promise<void> {
-  for (const { version } of await expirable(registry, model)) {
+  for (const { version } of await misplaced(registry, model)) {
     // Nobody may go back to it meanwhile: what was restored for that would be archived while it serves.
     await holdingLock(registry, model, { action, waits: true }, async () => {
-      const found = (await expirable(registry, model)).find((each) => each.version === version);
+      const found = (await misplaced(registry, model)).find((each) => each.version.version === version.version);
       if (!found) return;
-      await archiveObjects(await objectsOf(found.location.bucket, found.location.key));
-      await registry.setVersionTag(model, version, MLFLOW_TAGS.artifactLifecycle, LIFECYCLE.archived);
+      const { bucket, key } = found.location;
+      if (found.kept) return void (await keepObjects(registry, model, found.version, found.location));
+      await archiveObjects(await objectsOf(bucket, key));
+      await registry.setVersionTag(model, version.version, MLFLOW_TAGS.artifactLifecycle, LIFECYCLE.archived);
     });
   }
 }
 
-type Expirable = { readonly version: string; readonly location: Location & { readonly kind: 's3' } };
+type S3Location = Location & { readonly kind: 's3' };
 
-async function expirable(registry: Registry, model: string): Promise<Expirable[]> {
-  const kept = new Set<string>();
+interface Misplaced {
+  readonly version: RegisteredVersion;
+  readonly location: S3Location;
+  /** Whether its objects must stay. */
+  readonly kept: boolean;
+}
+
+/** Versions whose objects may expire and must not, or the reverse. */
+async function misplaced(registry: Registry, model: string): Promise<Misplaced[]> {
+  const named = new Set<string>();
   for (const alias of KEPT_ALIASES) {
     const version = await registry.versionByAlias(model, alias);
-    if (version) kept.add(version.version);
+    if (version) named.add(version.version);
   }
-  return (await registry.versions(model)).flatMap((each) => {
-    const { version, tags } = each;
+  return (await registry.versions(model)).flatMap((version) => {
     const { lifecycle, artifactLifecycle } = MLFLOW_TAGS;
-    if (tags[lifecycle] !== LIFECYCLE.archived || kept.has(version) || tags[artifactLifecycle] === LIFECYCLE.archived)
-      return [];
-    const uri = locationOf(each);
+    const kept = named.has(version.version);
+    const mayExpire = version.tags[artifactLifecycle] === LIFECYCLE.archived;
+    if (kept ? !mayExpire : mayExpire || version.tags[lifecycle] !== LIFECYCLE.archived) return [];
+    const uri = locationOf(version);
     const location = uri === undefined ? undefined : parseLocation(uri);
-    return location?.kind === 's3' ? [{ version, location }] : [];
+    return location?.kind === 's3' ? [{ version, location, kept }] : [];
   });
 }
