@@ -69,7 +69,26 @@ export const COMMANDS = {
     command: 'check',
     summary:
       'compares live data with the reference profile of the champion, reports, and asks for a retraining when due',
-    options: { config: 'path of the configuration file' },
+    options: {
+      config: 'path of the configuration file',
+      only: '`performance` judges labels only, and neither drift nor data quality',
+    },
+  },
+  collect: {
+    app: 'drift-checker',
+    command: 'collect',
+    summary: 'takes live requests, responses and labels: counts them, and appends them to the prediction log',
+    options: {
+      config: 'path of the capture configuration file',
+      buffer: 'directory on a disk where what was acknowledged waits for the store',
+      port: 'port to listen on',
+    },
+  },
+  compact: {
+    app: 'drift-checker',
+    command: 'compact',
+    summary: 'makes Parquet partitions of what was collected: pairs, decodes, joins labels',
+    options: { config: 'path of the capture configuration file' },
   },
   evaluate: {
     app: 'gate-evaluator',

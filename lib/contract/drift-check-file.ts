@@ -29,6 +29,8 @@ export interface DriftCheckFile {
   readonly schema: string;
   /** URI of the prediction log. */
   readonly predictions: string;
+  /** Path of the capture configuration file; what was collected is compacted into the prediction log before it is judged. */
+  readonly capture?: string;
   /** URI of the labels that come later; absent when the prediction log carries them, or there are none. */
   readonly labels?: string;
   /** Columns that are not called as the contract calls them: the contract's name to theirs. */

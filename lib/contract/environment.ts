@@ -25,3 +25,9 @@ export const STEP_ENVIRONMENT = {
   /** Address of the Pushgateway. */
   pushgatewayUrl: 'PUSHGATEWAY_URL',
 } as const;
+
+/** Environment variable by which a server of one's own learns where to send its predictions. */
+export const CAPTURE_URL = 'CAPTURE_URL';
+
+/** Environment variable with the key of the hashes of features that are recorded `hashed`. */
+export const CAPTURE_HASH_KEY = 'CAPTURE_HASH_KEY';

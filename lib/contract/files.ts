@@ -12,6 +12,8 @@ export const OUTPUT_FILES = {
   page: 'report.html',
   /** What was pushed, in Prometheus's text format. */
   metrics: 'metrics.prom',
+  /** What a compaction found. */
+  compaction: 'compaction.json',
   passed: 'passed',
   verdict: 'verdict',
   decision: 'decision.json',
@@ -57,6 +59,7 @@ export const CONFIG_FILES = {
   schema: { directory: '/etc/mlops/schema', file: 'schema.json' },
   gates: { directory: '/etc/mlops/gates', file: 'gates.yaml' },
   driftCheck: { directory: '/etc/mlops/drift', file: 'drift-check.yaml' },
+  capture: { directory: '/etc/mlops/capture', file: 'capture.yaml' },
 } as const;
 
 /** Columns of the prediction log: one row per instance, beside one column per feature. */

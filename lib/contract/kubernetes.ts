@@ -58,6 +58,7 @@ export const DERIVED_NAMES = {
   rollback: { suffix: '-rollback', ...CRON },
   janitor: { suffix: '-janitor', ...CRON },
   driftCheck: { suffix: '-drift-check', ...CRON },
+  performance: { suffix: '-performance', ...CRON },
   loop: { suffix: '-loop', ...LABEL_VALUE },
   gates: { suffix: '-gates', ...LABEL_VALUE },
   schema: { suffix: '-schema', ...LABEL_VALUE },

@@ -22,6 +22,7 @@ const OF_A_MODEL = ['model', 'namespace'] as const;
 const CAPTURE = 'drift-checker collect';
 const LABELS = 'drift-checker stream, or check for its window';
 const CHECK = 'drift-checker check';
+const COMPACT = 'drift-checker compact, or check before it judges';
 const GATE = 'gate-evaluator';
 
 function performance(name: string, help: string, unit = 'ratio'): MetricSpec {
@@ -113,6 +114,70 @@ export const METRICS = {
     labels: [...OF_A_VERSION, 'feature'],
     help: 'Rows of the reference profile of the feature.',
     from: CAPTURE,
+  },
+  captureEvents: {
+    name: 'ml_capture_events_total',
+    type: 'counter',
+    unit: 'events',
+    labels: [...OF_A_MODEL, 'kind', 'outcome'],
+    help: 'Requests, responses and labels that were sent to the collector, by what became of them.',
+    from: CAPTURE,
+  },
+  captureFindings: {
+    name: 'ml_capture_findings_total',
+    type: 'counter',
+    unit: 'events',
+    labels: [...OF_A_MODEL, 'kind'],
+    help: 'What is wrong with events that were stored.',
+    from: CAPTURE,
+  },
+  captureBufferBytes: {
+    name: 'ml_capture_buffer_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    labels: OF_A_MODEL,
+    help: "Bytes on the collector's disk that wait for the store.",
+    from: CAPTURE,
+  },
+  captureBufferLimit: {
+    name: 'ml_capture_buffer_limit_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    labels: OF_A_MODEL,
+    help: 'Bytes that may wait for the store before new events are shed.',
+    from: CAPTURE,
+  },
+  captureUploads: {
+    name: 'ml_capture_uploads_total',
+    type: 'counter',
+    unit: 'uploads',
+    labels: [...OF_A_MODEL, 'outcome'],
+    help: 'Attempts to bring a segment to the store: `stored` or `failed`.',
+    from: CAPTURE,
+  },
+  compactionFindings: {
+    name: 'ml_compaction_findings',
+    type: 'gauge',
+    unit: 'events',
+    labels: [...OF_A_MODEL, 'kind'],
+    help: 'What the last compaction that had something to do found.',
+    from: COMPACT,
+  },
+  compactionRows: {
+    name: 'ml_compaction_rows',
+    type: 'gauge',
+    unit: 'rows',
+    labels: OF_A_MODEL,
+    help: 'Predictions that the last compaction that had something to do added to the log.',
+    from: COMPACT,
+  },
+  compactionLastSuccess: {
+    name: 'ml_compaction_last_success_timestamp_seconds',
+    type: 'gauge',
+    unit: 'seconds since the epoch',
+    labels: OF_A_MODEL,
+    help: 'When a compaction last ended.',
+    from: COMPACT,
   },
   labelledPredictions: {
     name: 'ml_labelled_predictions_total',
@@ -251,6 +316,9 @@ export const PUSH_JOBS = {
   driftChecker: 'drift-checker',
   /** When a check judged and asked for a retraining: a group of its own, which the next check adds to and never erases. */
   driftCheckerEvents: 'drift-checker-events',
+  /** Measured and estimated performance: pushed by every check, also by those that judge nothing else. */
+  driftCheckerPerformance: 'drift-checker-performance',
+  compaction: 'drift-checker-compaction',
   gateEvaluator: 'gate-evaluator',
 } as const;
 

@@ -4,6 +4,12 @@ export const MODEL_SCHEMA_VERSION = 1;
 /** What kind of question the model answers. */
 export type TaskType = 'binary-classification' | 'multiclass-classification' | 'regression';
 
+/**
+ * How a feature's values are recorded where they are not recorded as they are: `bucketed` as one value for each bin of the reference
+ * profile, which keeps its drift; `hashed` as a keyed hash, which tells values apart; `dropped` not at all.
+ */
+export const FEATURE_RECORDINGS = ['bucketed', 'hashed', 'dropped'] as const;
+
 /** One input of the model. */
 export interface FeatureSchema {
   readonly name: string;
@@ -16,6 +22,8 @@ export interface FeatureSchema {
   readonly minimum?: number;
   /** Highest valid value (numeric). */
   readonly maximum?: number;
+  /** How it is recorded in production; absent when its values are recorded as they are. */
+  readonly recorded?: (typeof FEATURE_RECORDINGS)[number];
   /** Known values (categorical); others count as unseen categories. */
   readonly values?: readonly string[];
 }
