@@ -19,6 +19,12 @@ export interface Context {
 
 /** A command and what it does; the answer is the exit code. */
 export interface RunnableCommand extends Command {
+  /**
+   * How long it may take to end once it was told to, in milliseconds; ending is then its way to succeed.
+   *
+   * @default - it is broken off
+   */
+  readonly graceMs?: number;
   run(context: Context): Promise<number>;
 }
 
@@ -46,6 +52,7 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
   // Not once: who sends a signal to a whole group of processes may well send it twice.
   process.on('SIGTERM', end).on('SIGINT', end);
   let work: Promise<number> | undefined;
+  let graceMs: number | undefined;
   const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   try {
     const command = findCommand(app, args[0]);
@@ -58,10 +65,11 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
       return EXIT_CODES.judged;
     }
     const call = parseCall(command, args.slice(1));
+    ({ graceMs } = command);
     work = command.run({ call, log, env: process.env, signal: ended.signal, print });
-    return await Promise.race([work, aborted(ended.signal)]);
+    return await Promise.race([work, aborted(ended.signal, graceMs)]);
   } catch (error) {
-    if (ended.signal.aborted) {
+    if (ended.signal.aborted && graceMs === undefined) {
       await Promise.race([work?.catch(() => undefined), sleep(GRACE_MS)]);
       log.error(
         `${messageOf(ended.signal.reason)} before it was done: files are whole or absent, and no retraining is asked for any more`,
@@ -93,9 +101,15 @@ function findCommand(app: AppOptions, name: string | undefined): RunnableCommand
   );
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
+/** Fails when the call was ended, after the time that it has for that. */
+function aborted(signal: AbortSignal, graceMs = 0): Promise<never> {
   return new Promise((_, reject) => {
-    const fail = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('ended'));
+    const fail = (): void => {
+      const reason = signal.reason instanceof Error ? signal.reason : new Error('ended');
+      // A timer would keep a program that is done.
+      if (graceMs > 0) setTimeout(() => reject(reason), graceMs).unref();
+      else reject(reason);
+    };
     if (signal.aborted) fail();
     signal.addEventListener('abort', fail, { once: true });
   });

@@ -32,6 +32,7 @@ const VALID: DriftCheckFile = {
 
 const EVERYTHING: Required<DriftCheckFile> = {
   ...VALID,
+  capture: '/etc/mlops/capture/capture.yaml',
   labels: 's3://labels/churn',
   columns: Object.fromEntries(Object.values(PREDICTION_LOG_COLUMNS).map((role) => [role, `my_${role}`])),
   features: { amount: { statistic: 'wasserstein', threshold: 0.1 }, country: { threshold: 0.2 }, age: {} },

@@ -11,7 +11,11 @@ const text = z.string().min(1);
 const count = z.int().positive();
 const share = z.number().min(0).lt(1);
 const column = text.optional();
-const address = z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' });
+/** An HTTP address. */
+export const ADDRESS = z.url({
+  protocol: /^https?$/,
+  error: 'expected an address that begins with http:// or https://',
+});
 const c = PREDICTION_LOG_COLUMNS;
 
 /** Longest window: ten years. */
@@ -24,6 +28,7 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
   namespace: text,
   schema: text,
   predictions: text,
+  capture: text.optional(),
   labels: text.optional(),
   columns: z
     .strictObject({
@@ -37,7 +42,7 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
       [c.labelTimestamp]: column,
     })
     .optional(),
-  reference: z.strictObject({ registry: address, alias: text }),
+  reference: z.strictObject({ registry: ADDRESS, alias: text }),
   window: z.strictObject({
     hours: count.max(MAX_HOURS),
     minRows: count,
@@ -68,5 +73,5 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
     .strictObject({ engine: z.enum(['argo', 'cronjob']), name: text, loop: text, minPredictions: count })
     .optional(),
   reports: text.optional(),
-  pushgateway: address,
+  pushgateway: ADDRESS,
 });

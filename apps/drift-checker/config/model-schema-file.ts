@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import { MODEL_SCHEMA_VERSION, type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
+import {
+  FEATURE_RECORDINGS,
+  MODEL_SCHEMA_VERSION,
+  type ModelSchema,
+  PREDICTION_LOG_COLUMNS,
+} from 'cdk8s-mlops/contract';
 import { readYamlFile } from '../../common/yaml-file';
 
 const ratio = z.number().min(0).max(1).optional();
@@ -40,6 +45,12 @@ function inconsistencies({ features, task }: ModelSchema): Inconsistency[] {
         message: `is above the maximum ${maximum}: no value could be valid`,
       });
     }
+    const { recorded } = feature;
+    if (recorded === (feature.type === 'numeric' ? 'hashed' : 'bucketed'))
+      found.push({
+        path: ['features', index, 'recorded'],
+        message: feature.type === 'numeric' ? 'is for categorical features' : 'is for numeric features',
+      });
     if (feature.type === 'numeric' && feature.values)
       found.push({ path: ['features', index, 'values'], message: 'is for categorical features' });
   });
@@ -76,6 +87,7 @@ export const MODEL_SCHEMA_FILE: z.ZodType<ModelSchema> = z
           importance: z.number().nonnegative(),
           minimum: z.number().optional(),
           maximum: z.number().optional(),
+          recorded: z.enum(FEATURE_RECORDINGS).optional(),
           values: z.array(z.string()).optional(),
         }),
       )

@@ -36,7 +36,7 @@ type Instances = Omit<DecodedRequest, 'id'>;
  * @throws PayloadError when the body is none of these, a list is of the wrong length, a value is no plain one, tensors
  * are binary, or there are names but none of a feature
  */
-export function decodeRequest(body: Uint8Array, schema: Pick<ModelSchema, 'features'>): DecodedRequest {
+export function decodeRequest(body: Uint8Array | string, schema: Pick<ModelSchema, 'features'>): DecodedRequest {
   const request = parseBody(body, 'the request body');
   const { features } = schema;
   const decoded = decode(request, features);

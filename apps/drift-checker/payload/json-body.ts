@@ -30,13 +30,17 @@ export function binaryTensors(what: string): PayloadError {
  * @param what how messages call the body
  * @throws PayloadError when it is empty, compressed, not JSON, or JSON but no object
  */
-export function parseBody(body: Uint8Array, what: string): JsonObject {
-  if (body.length === 0) throw new PayloadError(`${what} is empty; expected a JSON object`);
+export function parseBody(body: Uint8Array | string, what: string): JsonObject {
+  if (typeof body === 'string' && body.length > 0) return objectOf(parseText(body, what), what);
+  if (body.length === 0 || typeof body === 'string') throw new PayloadError(`${what} is empty; expected a JSON object`);
   if (body[0] === 0x1f && body[1] === 0x8b) {
     throw new PayloadError(`${what} is compressed (gzip); expected JSON: the logger keeps no Content-Encoding`);
   }
   const buffer = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const value = parseText(buffer.toString('utf8'), what);
+  return objectOf(parseText(buffer.toString('utf8'), what), what);
+}
+
+function objectOf(value: unknown, what: string): JsonObject {
   if (!isObject(value)) throw new PayloadError(`${what} is ${shown(value)}; expected a JSON object`);
   return value;
 }

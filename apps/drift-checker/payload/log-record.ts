@@ -98,7 +98,7 @@ function toRecord(fields: JsonObject): LogRecord {
   return {
     kind,
     id,
-    occurredAt: timeOf(fields.occurrencetime ?? fields.recordedtime ?? fields.time),
+    occurredAt: eventTime(fields.occurrencetime ?? fields.recordedtime ?? fields.time),
     inferenceService: textOf(fields.inferenceservice ?? fields.inferenceservicename),
     endpoint: textOf(fields.endpoint),
     annotations: annotationsOf(fields.annotations),
@@ -107,8 +107,9 @@ function toRecord(fields: JsonObject): LogRecord {
   };
 }
 
-const REQUEST = 'org.kubeflow.serving.inference.request';
-const RESPONSE = 'org.kubeflow.serving.inference.response';
+/** Types of the logger's events. */
+export const REQUEST = 'org.kubeflow.serving.inference.request';
+export const RESPONSE = 'org.kubeflow.serving.inference.response';
 
 function kindOf(type: unknown): LogRecord['kind'] {
   if (type === REQUEST) return 'request';
@@ -125,15 +126,20 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d
 /** Go's time that was never set. */
 const UNSET_TIME = '0001-01-01T00:00:00Z';
 
-function timeOf(value: unknown): Date | undefined {
+/**
+ * A time of a CloudEvent; undefined where it was not set.
+ *
+ * @throws PayloadError when it is no time with its offset
+ */
+export function eventTime(value: unknown, name = 'occurrenceTime'): Date | undefined {
   if (value === undefined || value === null || value === '' || value === UNSET_TIME) return undefined;
   const time = typeof value === 'string' && RFC_3339.test(value) ? new Date(value) : undefined;
   if (time && !Number.isNaN(time.getTime())) return time;
-  throw new PayloadError(`'occurrenceTime' is ${shown(value)}; expected a time such as 2026-01-31T12:00:00Z`);
+  throw new PayloadError(`'${name}' is ${shown(value)}; expected a time such as 2026-01-31T12:00:00Z`);
 }
 
 /** An object, or its JSON: a CloudEvents extension is a text. What isn't text in it is left out. */
-function annotationsOf(value: unknown): Record<string, string> {
+export function annotationsOf(value: unknown): Record<string, string> {
   if (value === undefined || value === null || value === '') return {};
   const object = typeof value === 'string' ? parseEntry(value) : value;
   if (!isObject(object) || object instanceof PayloadError) {

@@ -30,7 +30,7 @@ export interface DecodedResponse {
  *
  * @throws PayloadError when the body or an answer is none of these
  */
-export function decodeResponse(body: Uint8Array, task: TaskSchema): DecodedResponse {
+export function decodeResponse(body: Uint8Array | string, task: TaskSchema): DecodedResponse {
   const response = parseBody(body, 'the response body');
   const rows = interpretAnswers(answersOf(response, task), task);
   return typeof response.id === 'string' ? { id: response.id, rows } : { rows };

@@ -1,0 +1,111 @@
+import { MLFLOW_ALIASES, type ModelSchema, SCHEMA_ARTIFACT } from 'cdk8s-mlops/contract';
+import { messageOf } from '../../common/failure';
+import { type Log } from '../../common/log';
+import { type MlflowClient, type ModelVersion } from '../../common/mlflow';
+import { parseYaml } from '../../common/yaml-file';
+import { MODEL_SCHEMA_FILE } from '../config/model-schema-file';
+import { type ReferenceProfile } from '../profile/reference-profile';
+import { versionProfile } from '../profile/version-profile';
+
+/** What the registry knows of a version. */
+export interface KnownVersion {
+  readonly version: string;
+  /** The features that it was trained on, in their order: another version may have others. */
+  readonly schema: ModelSchema;
+  /** Absent when the version has none. */
+  readonly profile?: ReferenceProfile;
+  /** Whether the registry has it; true where there is no registry to ask. */
+  readonly registered: boolean;
+}
+
+export interface ModelVersionsOptions {
+  /** The schema file: of every version of which nothing else is known. */
+  readonly schema: ModelSchema;
+  readonly registry?: Pick<MlflowClient, 'version' | 'versionByAlias' | 'artifact'>;
+  readonly log: Log;
+  /** Called once for each version, as soon as it is known. */
+  readonly onKnown: (version: KnownVersion) => void;
+  /** How long after a failure the registry is asked again, in milliseconds. */
+  readonly retryMs?: number;
+}
+
+/** Schemas and profiles of versions, asked of the registry when they are met for the first time. */
+export class ModelVersions {
+  private readonly known = new Map<string, KnownVersion>();
+  private readonly asking = new Map<string, Promise<void>>();
+  private readonly failedAt = new Map<string, number>();
+
+  constructor(private readonly options: ModelVersionsOptions) {}
+
+  /** What is known of a version by now; what is not is asked for, and known later. */
+  public get(version: string): KnownVersion | undefined {
+    const found = this.known.get(version);
+    if (!found) void this.ask(version);
+    return found;
+  }
+
+  /** What is known of a version, once the registry was asked. */
+  public async load(version: string): Promise<KnownVersion> {
+    if (!this.known.has(version)) await this.ask(version);
+    return this.known.get(version) ?? { version, schema: this.options.schema, registered: false };
+  }
+
+  /** Asks for the versions that serve now, so that they are counted from the first call on. */
+  public async preload(): Promise<void> {
+    const { registry, schema, log } = this.options;
+    if (!registry) return;
+    try {
+      for (const alias of [MLFLOW_ALIASES.champion, MLFLOW_ALIASES.challenger]) {
+        const found = await registry.versionByAlias(schema.model, alias);
+        if (found) await this.ask(found.version);
+      }
+    } catch (error) {
+      log.warn(`which versions serve is not known yet: ${messageOf(error)}`);
+    }
+  }
+
+  private ask(version: string): Promise<void> {
+    const { retryMs = 30_000, log } = this.options;
+    if (Date.now() - (this.failedAt.get(version) ?? -Infinity) < retryMs) return Promise.resolve();
+    const running = this.asking.get(version);
+    if (running) return running;
+    const asked = this.fetch(version)
+      .then((found) => {
+        this.known.set(version, found);
+        this.options.onKnown(found);
+      })
+      .catch((error: unknown) => {
+        this.failedAt.set(version, Date.now());
+        log.warn({ version }, `its reference profile is not known yet: ${messageOf(error)}`);
+      })
+      .finally(() => this.asking.delete(version));
+    this.asking.set(version, asked);
+    return asked;
+  }
+
+  private async fetch(version: string): Promise<KnownVersion> {
+    const { registry, schema } = this.options;
+    if (!registry) return { version, schema, registered: true };
+    // Registries count versions: what is no number is not one of theirs.
+    const found = /^\d+$/.test(version) ? await registry.version(schema.model, version) : undefined;
+    if (!found) return { version, schema, registered: false };
+    const profile = (await versionProfile(registry as MlflowClient, schema.model, found))?.profile;
+    return { version, schema: (await this.schemaOf(found)) ?? schema, profile, registered: true };
+  }
+
+  private async schemaOf({ runId, version }: ModelVersion): Promise<ModelSchema | undefined> {
+    const { registry, schema } = this.options;
+    const text = await registry?.artifact(runId, SCHEMA_ARTIFACT);
+    if (text === undefined) return undefined;
+    const own = parseYaml(text, `models:/${schema.model}/${version}/${SCHEMA_ARTIFACT}`, MODEL_SCHEMA_FILE);
+    // The program's word on what may be recorded holds for every version.
+    const recorded = new Map(schema.features.map((feature) => [feature.name, feature.recorded]));
+    return {
+      ...own,
+      features: own.features.map((feature) => ({
+        ...feature,
+        recorded: recorded.get(feature.name) ?? feature.recorded,
+      })),
+    };
+  }
+}
