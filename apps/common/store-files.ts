@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { diskProblem } from './atomic-files';
 import { Failure } from './failure';
-import { explained, objectsOf, store } from './object-store';
+import { download, explained, listObjects, objectsOf, store } from './object-store';
 import { joinUri, type Location, parseLocation } from './uri';
 
 /** A file in a folder of a store. */
@@ -66,9 +67,108 @@ export class StoreFolder {
     }
   }
 
+  /** Paths on this machine of files; those of an object store are downloaded into a directory. */
+  public async fetch(names: readonly string[], directory: string): Promise<string[]> {
+    const { location } = this;
+    if (location.kind === 'file') return names.map((name) => join(location.path, name));
+    const queue = names.values();
+    const worker = async (): Promise<void> => {
+      for (const name of queue)
+        await download({ bucket: location.bucket, key: keyOf(location, name) }, join(directory, name));
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+    return names.map((name) => join(directory, name));
+  }
+
+  /** Forgets what was fetched. */
+  public async forget(names: readonly string[], directory: string): Promise<void> {
+    if (this.location.kind === 'file') return;
+    await Promise.all(names.map((name) => rm(join(directory, name), { force: true })));
+  }
+
+  /** A small text, and a tag that changes with it; `undefined` when there is none. */
+  public async read(name: string): Promise<{ readonly text: string; readonly tag: string } | undefined> {
+    const { location } = this;
+    if (location.kind === 'file') {
+      const text = await readFile(join(location.path, name), 'utf8').catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw Failure.configuration(`cannot read '${join(location.path, name)}': ${diskProblem(error)}`);
+      });
+      return text === undefined ? undefined : { text, tag: tagOf(text) };
+    }
+    const { sdk, client } = await store();
+    return explained(`read ${joinUri(this.uri, name)}`, async () => {
+      try {
+        const command = new sdk.GetObjectCommand({ Bucket: location.bucket, Key: keyOf(location, name) });
+        const { Body: body, ETag: tag = '' } = await client.send(command);
+        return { text: (await body?.transformToString('utf8')) ?? '', tag };
+      } catch (error) {
+        if ((error as Error).name === 'NoSuchKey') return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** Writes a small text where there is none. @returns whether there was none */
+  public async create(name: string, text: string): Promise<boolean> {
+    const { location } = this;
+    if (location.kind === 's3') return this.putIf(location, name, text, { IfNoneMatch: '*' });
+    const target = join(location.path, name);
+    const temporary = await this.stage(target, text);
+    try {
+      // Unlike a rename, a link never replaces.
+      await link(temporary, target);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw Failure.configuration(`cannot write ${target}: ${diskProblem(error)}`);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Replaces a small text that still has a tag. @returns whether it had */
+  public async replace(name: string, text: string, tag: string): Promise<boolean> {
+    const { location } = this;
+    if (location.kind === 's3') return this.putIf(location, name, text, { IfMatch: tag });
+    if ((await this.read(name))?.tag !== tag) return false;
+    await rename(await this.stage(join(location.path, name), text), join(location.path, name));
+    return true;
+  }
+
+  private async stage(target: string, text: string): Promise<string> {
+    const temporary = `${target}.${randomUUID()}${UNFINISHED}`;
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(temporary, text);
+    return temporary;
+  }
+
+  private async putIf(
+    location: Location & { kind: 's3' },
+    name: string,
+    text: string,
+    condition: { readonly IfNoneMatch: string } | { readonly IfMatch: string },
+  ): Promise<boolean> {
+    const { sdk, client } = await store();
+    const target = { Bucket: location.bucket, Key: keyOf(location, name) };
+    return explained(`write ${joinUri(this.uri, name)}`, async () => {
+      try {
+        await client.send(new sdk.PutObjectCommand({ ...target, Body: text, ...condition }));
+        return true;
+      } catch (error) {
+        // 409: somebody else is writing it at this moment; 404: it is gone.
+        const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0;
+        if ([404, 409, 412].includes(status)) return false;
+        throw error;
+      }
+    });
+  }
+
   private async listStore(location: Location & { kind: 's3' }, folder: string): Promise<StoreFile[]> {
     const root = location.key === '' ? '' : joinUri(location.key, '');
-    const objects = await objectsOf(location.bucket, `${root}${folder}`);
+    const prefix = `${root}${folder}`;
+    // Of the bucket as a whole there is no folder.
+    const objects = await (prefix === '' ? listObjects(location.bucket, '') : objectsOf(location.bucket, prefix));
     return objects.map(({ key, bytes }) => ({ name: key.slice(root.length), bytes }));
   }
 
@@ -109,6 +209,11 @@ export class StoreFolder {
   }
 }
 
+function tagOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+const PARALLEL = 8;
 const UNFINISHED = '.part';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
 const MOST_DELETED = 1000;

@@ -2,6 +2,7 @@ import './engine-flags';
 import { runApp } from '../common/run-app';
 import { checkCommand } from './commands/check';
 import { collectCommand } from './commands/collect';
+import { compactCommand } from './commands/compact';
 import { mergeCommand } from './commands/merge';
 import { profileCommand } from './commands/profile';
 import { validateCommand } from './commands/validate';
@@ -16,7 +17,7 @@ void runApp(
   {
     name: 'drift-checker',
     summary: 'profiles the data that a model is trained on, validates it, and judges whether live data has drifted',
-    commands: [profileCommand, mergeCommand, validateCommand, collectCommand, checkCommand],
+    commands: [profileCommand, mergeCommand, validateCommand, collectCommand, compactCommand, checkCommand],
     notes: NOTES,
   },
   process.argv.slice(2),

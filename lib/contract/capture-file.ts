@@ -84,8 +84,8 @@ export const CAPTURE_FOLDERS = {
   events: '_events',
   /** Labels as they came. */
   labels: '_labels',
-  /** Who compacts now. */
-  lock: '_lock',
+  /** What waits for its counterpart, and who compacts now. */
+  state: '_state',
 } as const;
 
 /** What becomes of something that is sent to a collector: the label `outcome` of `ml_capture_events_total`. */
@@ -143,6 +143,8 @@ export const COMPACTION_FINDINGS = {
   /** Records that are none. */
   unreadable: 'unreadable',
   undecodable: 'undecodable',
+  /** Values of numeric features that are no numbers: recorded as missing. */
+  retypedValue: 'retyped_value',
   /** Calls whose request and response have different numbers of instances. */
   unevenCall: 'uneven_call',
   /** Requests whose response did not come in time: the call failed, or its event was lost. */

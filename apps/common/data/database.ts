@@ -1,5 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import {
+  DOUBLE,
+  type DuckDBAppender,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBValue,
+  VARCHAR,
+} from '@duckdb/node-api';
 import { diskProblem } from '../atomic-files';
 import { Failure, messageOf } from '../failure';
 import { temporaryDirectory } from '../temporary-files';
@@ -14,12 +22,13 @@ export const identifier = (name: string): string => `"${name.replaceAll('"', '""
 
 /** DuckDB as the reader of files: in memory, in UTC, and never loading code from the network. */
 export class Database {
-  public static async open(): Promise<Database> {
+  /** @param options.memory above it, sorts and groupings go to disk */
+  public static async open({ memory = MEMORY_LIMIT }: { readonly memory?: string } = {}): Promise<Database> {
     const spill = await temporaryDirectory('duckdb');
     const threads = Math.min(availableParallelism(), 8);
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(threads),
-      memory_limit: MEMORY_LIMIT,
+      memory_limit: memory,
       temp_directory: spill,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
@@ -114,9 +123,52 @@ export class Database {
     appender.closeSync();
   }
 
+  /** Appends to a table with columns of these kinds, many rows at a time. */
+  public async tableWriter(table: string, kinds: readonly ('number' | 'text')[]): Promise<TableWriter> {
+    return new TableWriter(await this.connection.createAppender(table), kinds);
+  }
+
   public close(): void {
     this.connection.closeSync();
     this.instance.closeSync();
+  }
+}
+
+/** Rows of a chunk. */
+const CHUNK = 2048;
+
+/** Appends rows, which are handed to the database by column. */
+export class TableWriter {
+  private columns: (number | string | null)[][];
+  private rows = 0;
+
+  constructor(
+    private readonly appender: DuckDBAppender,
+    private readonly kinds: readonly ('number' | 'text')[],
+  ) {
+    this.columns = kinds.map(() => []);
+  }
+
+  public append(row: readonly (number | string | null)[]): void {
+    for (let index = 0; index < this.columns.length; index++) this.columns[index]!.push(row[index] ?? null);
+    if (++this.rows === CHUNK) this.write();
+  }
+
+  /** Hands over the last rows; nothing can be appended any more. */
+  public close(): void {
+    if (this.rows > 0) this.write();
+    this.appender.closeSync();
+  }
+
+  private write(): void {
+    const chunk = DuckDBDataChunk.create(
+      this.kinds.map((kind) => (kind === 'number' ? DOUBLE : VARCHAR)),
+      this.rows,
+    );
+    chunk.setColumns(this.columns);
+    this.appender.appendDataChunk(chunk);
+    this.columns = this.kinds.map(() => []);
+    this.rows = 0;
   }
 }
 

@@ -1,11 +1,10 @@
-import { MLFLOW_ALIASES, type ModelSchema, SCHEMA_ARTIFACT } from 'cdk8s-mlops/contract';
+import { MLFLOW_ALIASES, type ModelSchema } from 'cdk8s-mlops/contract';
 import { messageOf } from '../../common/failure';
 import { type Log } from '../../common/log';
-import { type MlflowClient, type ModelVersion } from '../../common/mlflow';
-import { parseYaml } from '../../common/yaml-file';
-import { MODEL_SCHEMA_FILE } from '../config/model-schema-file';
+import { type MlflowClient } from '../../common/mlflow';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { versionProfile } from '../profile/version-profile';
+import { versionSchema } from '../profile/version-schema';
 
 /** What the registry knows of a version. */
 export interface KnownVersion {
@@ -90,22 +89,6 @@ export class ModelVersions {
     const found = /^\d+$/.test(version) ? await registry.version(schema.model, version) : undefined;
     if (!found) return { version, schema, registered: false };
     const profile = (await versionProfile(registry as MlflowClient, schema.model, found))?.profile;
-    return { version, schema: (await this.schemaOf(found)) ?? schema, profile, registered: true };
-  }
-
-  private async schemaOf({ runId, version }: ModelVersion): Promise<ModelSchema | undefined> {
-    const { registry, schema } = this.options;
-    const text = await registry?.artifact(runId, SCHEMA_ARTIFACT);
-    if (text === undefined) return undefined;
-    const own = parseYaml(text, `models:/${schema.model}/${version}/${SCHEMA_ARTIFACT}`, MODEL_SCHEMA_FILE);
-    // The program's word on what may be recorded holds for every version.
-    const recorded = new Map(schema.features.map((feature) => [feature.name, feature.recorded]));
-    return {
-      ...own,
-      features: own.features.map((feature) => ({
-        ...feature,
-        recorded: recorded.get(feature.name) ?? feature.recorded,
-      })),
-    };
+    return { version, schema: (await versionSchema(registry, schema, found)) ?? schema, profile, registered: true };
   }
 }
