@@ -29,5 +29,8 @@ export const STEP_ENVIRONMENT = {
 /** Environment variable by which a server of one's own learns where to send its predictions. */
 export const CAPTURE_URL = 'CAPTURE_URL';
 
+/** Environment variable by which it learns the version that it serves, which its predictions have to name. */
+export const CAPTURE_VERSION = 'CAPTURE_VERSION';
+
 /** Environment variable with the key of the hashes of features that are recorded `hashed`. */
 export const CAPTURE_HASH_KEY = 'CAPTURE_HASH_KEY';

@@ -125,7 +125,9 @@ export class Database {
 
   /** Appends to a table with columns of these kinds, many rows at a time. */
   public async tableWriter(table: string, kinds: readonly ('number' | 'text')[]): Promise<TableWriter> {
-    return new TableWriter(await this.connection.createAppender(table), kinds);
+    // On a connection of its own: rows may be appended while another one is asked.
+    const connection = await this.instance.connect();
+    return new TableWriter(connection, await connection.createAppender(table), kinds);
   }
 
   public close(): void {
@@ -143,6 +145,7 @@ export class TableWriter {
   private rows = 0;
 
   constructor(
+    private readonly connection: DuckDBConnection,
     private readonly appender: DuckDBAppender,
     private readonly kinds: readonly ('number' | 'text')[],
   ) {
@@ -158,6 +161,7 @@ export class TableWriter {
   public close(): void {
     if (this.rows > 0) this.write();
     this.appender.closeSync();
+    this.connection.closeSync();
   }
 
   private write(): void {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isObject } from '../payload/json-body';
+import { type Body, isObject } from '../payload/json-body';
 import { PayloadError, shown } from '../payload/payload-error';
 
 /** One body of a call, as the log keeps it until it is compacted. */
@@ -15,8 +15,8 @@ export interface CallRecord {
   readonly received: number;
   /** The id by which the label comes back, where the call carried one in a header. */
   readonly requestId?: string;
-  /** The HTTP body as it was sent; text once it was read back. */
-  readonly body: Uint8Array | string;
+  /** The HTTP body as it was sent; text or parsed once it was read back. */
+  readonly body: Body;
 }
 
 /** What is known by now of what a prediction should have been. */
@@ -33,34 +33,74 @@ export interface LabelRecord {
 
 export type CaptureRecord = CallRecord | LabelRecord;
 
-/** A record's line, with its end. A line that was cut off anywhere is no JSON object. */
+const BRACE = 0x7b;
+const NEW_LINE = 0x0a;
+const DATA = ',"data":';
+
+/**
+ * A record's line, with its end. A line that was cut off anywhere is no JSON object.
+ *
+ * A body that looks like a JSON object stands in it as it is, last: so it is parsed once, with the line. Whether it is one is not looked
+ * at here.
+ */
 export function serializeRecord(record: CaptureRecord): string {
   if (record.kind === 'label') return `${JSON.stringify(record)}\n`;
-  const { body, ...rest } = record;
-  if (typeof body === 'string') return `${JSON.stringify(record)}\n`;
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-  // As text it is smaller, and packs better, than in base64.
-  const content = isUtf8(bytes) ? { body: bytes.toString('utf8') } : { bytes: bytes.toString('base64') };
-  return `${JSON.stringify({ ...rest, ...content })}\n`;
+  const { body, ...head } = record;
+  const bytes = bytesOf(body);
+  if (!isUtf8(bytes)) return `${JSON.stringify({ ...head, bytes: bytes.toString('base64') })}\n`;
+  const text = bytes.toString('utf8');
+  if (bytes[0] !== BRACE || bytes.includes(NEW_LINE)) return `${JSON.stringify({ ...head, body: text })}\n`;
+  return `${JSON.stringify(head).slice(0, -1)}${DATA}${text}}\n`;
+}
+
+function bytesOf(body: Body): Buffer {
+  if (typeof body === 'string') return Buffer.from(body, 'utf8');
+  return ArrayBuffer.isView(body)
+    ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    : Buffer.from(JSON.stringify(body), 'utf8');
 }
 
 /** @throws PayloadError when a line is no record */
 export function parseRecord(line: string): CaptureRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new PayloadError(`is not JSON: it starts with ${shown(line)}`);
-  }
+  const value = parseLine(line);
   if (!isObject(value)) throw new PayloadError(`is ${shown(value)}; expected an object`);
-  const { kind, body, bytes } = value;
+  const { kind, body, bytes, data } = value;
   if (typeof value.received === 'number') {
     if (kind === 'label' && typeof value.requestId === 'string' && typeof value.label === 'string')
       return value as unknown as LabelRecord;
     if ((kind === 'request' || kind === 'response') && typeof value.id === 'string') {
-      if (typeof body === 'string') return value as unknown as CallRecord;
-      if (typeof bytes === 'string') return { ...(value as unknown as CallRecord), body: Buffer.from(bytes, 'base64') };
+      const call = value as unknown as CallRecord & { body: Body };
+      if (isObject(data)) {
+        // Millions of them are read: a copy of each would be most of the work.
+        call.body = data;
+        return call;
+      }
+      if (typeof body === 'string') return call;
+      if (typeof bytes === 'string') return { ...call, body: Buffer.from(bytes, 'base64') };
     }
   }
   throw new PayloadError(`is ${shown(value)}; expected a request, a response or a label`);
+}
+
+function parseLine(line: string): unknown {
+  try {
+    const value: unknown = JSON.parse(line);
+    // A body that is no JSON may have closed the record before its end, and added to it.
+    if (isObject(value) && 'data' in value && Object.keys(value).at(-1) !== 'data') return splitLine(line);
+    return value;
+  } catch {
+    return splitLine(line);
+  }
+}
+
+/** A record whose body is no JSON: whoever decodes it says what is wrong with it. */
+function splitLine(line: string): unknown {
+  const at = line.indexOf(DATA);
+  if (at < 0 || !line.endsWith('}')) throw new PayloadError(`is not JSON: it starts with ${shown(line)}`);
+  try {
+    const head = JSON.parse(`${line.slice(0, at)}}`) as object;
+    return { ...head, body: line.slice(at + DATA.length, -1) };
+  } catch {
+    throw new PayloadError(`is not JSON: it starts with ${shown(line)}`);
+  }
 }

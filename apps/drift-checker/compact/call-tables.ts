@@ -45,6 +45,8 @@ const COMMON: readonly (readonly [string, Kind])[] = [
 ];
 
 const UNREADABLE = -1;
+/** More than the events of any batch. */
+const BEFORE = 2 ** 40;
 const TYPES = { number: 'DOUBLE', text: 'VARCHAR' } as const;
 
 export interface CallTablesOptions {
@@ -97,6 +99,21 @@ export class CallTables {
     this.writers?.request.close();
     this.writers?.response.close();
     this.writers = undefined;
+  }
+
+  /** Takes the rows of tables that are not needed any more. */
+  public async takeOver({ requests, responses }: CallTables): Promise<void> {
+    const { database } = this.options;
+    for (const [from, to] of [
+      [requests, this.requests],
+      [responses, this.responses],
+    ] as const) {
+      // Events are numbered in each by itself: those that waited come first.
+      await database.run(
+        `INSERT INTO ${to} BY NAME SELECT * REPLACE (${COLUMN.event} - ${BEFORE} AS ${COLUMN.event}) FROM ${from}`,
+      );
+      await database.run(`DROP TABLE ${from}`);
+    }
   }
 
   /** Decodes an event into rows. One that cannot be read has one row that says so: its counterpart is not without one. */

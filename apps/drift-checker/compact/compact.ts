@@ -45,7 +45,7 @@ export interface CompactionReport {
 }
 
 /** Segments that are compacted together, in bytes as they are packed: the tables of more would not fit into memory. */
-const BATCH_BYTES = 24 * 1024 ** 2;
+const BATCH_BYTES = 12 * 1024 ** 2;
 /** Memory of the database. */
 const MEMORY = '200MB';
 const HOUR = 3_600_000;
@@ -108,33 +108,51 @@ class Compaction {
 
   /** @returns how many calls wait for their counterpart */
   private async compactCalls(segments: readonly StoreFile[]): Promise<number> {
-    const { store, schema, versions, log, config } = this.options;
+    const { store, schema, versions, config } = this.options;
     const { database, findings, directory } = this;
     if (segments.length === 0 && !(await exists(store, WAITING_CALLS))) return 0;
-    const tables = new CallTables({ database, schema, versions, findings });
+    let tables = new CallTables({ database, schema, versions, findings });
     await tables.create();
     await loadCalls({ database, store, directory }, tables);
-    const pair = { database, tables, schema, findings };
-    const batches = batchesOf(segments);
-    for (const [index, batch] of batches.entries()) {
-      const readable = await this.read(batch, tables);
-      const rows = await pairCalls(pair);
-      const written = await writePartitions(this.partitions, rows);
-      await database.run(`DROP TABLE ${rows}`);
-      this.parts.push(...written.names);
-      this.rows += written.rows;
-      if (index === batches.length - 1)
-        await giveUpWaiting(pair, new Date(this.now.getTime() - config.pairingHours * HOUR));
-      await saveCalls({ database, store, directory }, tables);
-      // Last: until here a compaction that is killed has lost nothing.
-      await store.remove(readable);
-      log.info({ batch: index + 1, of: batches.length, rows: this.rows }, 'compacting');
+    let pairing: Promise<void> | undefined;
+    for (const batch of batchesOf(segments)) {
+      const next = new CallTables({ database, schema, versions, findings });
+      await next.create();
+      // One is decoded here while the database pairs the one before.
+      const readable = await this.read(batch, next).catch(async (error: unknown) => {
+        await pairing?.catch(() => undefined);
+        throw error;
+      });
+      await pairing;
+      const waiting = tables;
+      pairing = this.pair(next, waiting, readable);
+      // Looked at when the next batch is decoded; until then nobody would.
+      pairing.catch(() => undefined);
+      tables = next;
     }
-    if (batches.length === 0) {
-      await giveUpWaiting(pair, new Date(this.now.getTime() - config.pairingHours * HOUR));
-      await saveCalls({ database, store, directory }, tables);
-    }
+    await pairing;
+    await giveUpWaiting(
+      { database, tables, schema, findings },
+      new Date(this.now.getTime() - config.pairingHours * HOUR),
+    );
+    await saveCalls({ database, store, directory }, tables);
     return countCalls(database, tables);
+  }
+
+  /** Pairs what was read, and what was waiting before. */
+  private async pair(tables: CallTables, waiting: CallTables, segments: readonly string[]): Promise<void> {
+    const { store, schema, log } = this.options;
+    const { database, findings, directory } = this;
+    await tables.takeOver(waiting);
+    const rows = await pairCalls({ database, tables, schema, findings });
+    const written = await writePartitions(this.partitions, rows);
+    await database.run(`DROP TABLE ${rows}`);
+    this.parts.push(...written.names);
+    this.rows += written.rows;
+    await saveCalls({ database, store, directory }, tables);
+    // Last: until here a compaction that is killed has lost nothing.
+    await store.remove(segments);
+    log.info({ rows: this.rows, segments: segments.length }, 'compacting');
   }
 
   /** @returns names of the segments that could be read */

@@ -1,5 +1,5 @@
 import { type FeatureSchema, type ModelSchema } from 'cdk8s-mlops/contract';
-import { isObject, type JsonObject, parseBody, property } from './json-body';
+import { type Body, isObject, type JsonObject, parseBody, property } from './json-body';
 import { PayloadError, shown } from './payload-error';
 import { areTensors, readTensor, type Tensor } from './tensor';
 
@@ -36,7 +36,7 @@ type Instances = Omit<DecodedRequest, 'id'>;
  * @throws PayloadError when the body is none of these, a list is of the wrong length, a value is no plain one, tensors
  * are binary, or there are names but none of a feature
  */
-export function decodeRequest(body: Uint8Array | string, schema: Pick<ModelSchema, 'features'>): DecodedRequest {
+export function decodeRequest(body: Body, schema: Pick<ModelSchema, 'features'>): DecodedRequest {
   const request = parseBody(body, 'the request body');
   const { features } = schema;
   const decoded = decode(request, features);

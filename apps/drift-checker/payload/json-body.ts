@@ -3,6 +3,9 @@ import { PayloadError, shown } from './payload-error';
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>;
 
+/** A body of a call: as it was sent, as text, or parsed already. */
+export type Body = Uint8Array | string | { readonly [name: string]: unknown };
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -30,7 +33,8 @@ export function binaryTensors(what: string): PayloadError {
  * @param what how messages call the body
  * @throws PayloadError when it is empty, compressed, not JSON, or JSON but no object
  */
-export function parseBody(body: Uint8Array | string, what: string): JsonObject {
+export function parseBody(body: Body, what: string): JsonObject {
+  if (typeof body === 'object' && !ArrayBuffer.isView(body)) return body as JsonObject;
   if (typeof body === 'string' && body.length > 0) return objectOf(parseText(body, what), what);
   if (body.length === 0 || typeof body === 'string') throw new PayloadError(`${what} is empty; expected a JSON object`);
   if (body[0] === 0x1f && body[1] === 0x8b) {

@@ -1,6 +1,6 @@
 import { type TaskSchema } from 'cdk8s-mlops/contract';
 import { type Answers, interpretAnswers, type Prediction } from './answers';
-import { isObject, type JsonObject, parseBody, property } from './json-body';
+import { type Body, isObject, type JsonObject, parseBody, property } from './json-body';
 import { PayloadError, shown } from './payload-error';
 import { areTensors, firstDimension, readTensor, type Tensor } from './tensor';
 
@@ -30,7 +30,7 @@ export interface DecodedResponse {
  *
  * @throws PayloadError when the body or an answer is none of these
  */
-export function decodeResponse(body: Uint8Array | string, task: TaskSchema): DecodedResponse {
+export function decodeResponse(body: Body, task: TaskSchema): DecodedResponse {
   const response = parseBody(body, 'the response body');
   const rows = interpretAnswers(answersOf(response, task), task);
   return typeof response.id === 'string' ? { id: response.id, rows } : { rows };
