@@ -4,6 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import * as z from 'zod';
 import * as contract from 'cdk8s-mlops/contract';
 import { type CommandSpec, type DerivedName, type MetricSpec } from 'cdk8s-mlops/contract';
+import { CAPTURE_CONFIG } from '../apps/drift-checker/config/capture-config';
 import { DRIFT_CHECK_CONFIG } from '../apps/drift-checker/config/drift-check-config';
 import { MODEL_SCHEMA_FILE } from '../apps/drift-checker/config/model-schema-file';
 
@@ -129,6 +130,7 @@ function jsonSchema(title: string, schema: z.ZodType): string {
 }
 
 const FILES: Readonly<Record<string, string>> = {
+  'capture.schema.json': jsonSchema('Configuration of drift-checker collect and compact', CAPTURE_CONFIG),
   'contract.md': DOCUMENT,
   'drift-check.schema.json': jsonSchema('Configuration of drift-checker check', DRIFT_CHECK_CONFIG),
   'gates.schema.json': JSON.stringify({ $schema: JSON_SCHEMA, title: 'Gate file', ...contract.GATE_FILE_JSON_SCHEMA }),

@@ -16,6 +16,7 @@ export interface FraudDetectionConfig {
     readonly models: string;
     readonly mlflow: string;
     readonly training: string;
+    /** What the live model was asked and answered, its labels, and reports about both. */
     readonly predictions: string;
   };
   /** Images of the loop's containers. */

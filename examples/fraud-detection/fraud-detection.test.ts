@@ -56,11 +56,22 @@ test('serves 1 to 10 replicas at a concurrency of 70', () => {
 test('alerts on accuracy, drift and silence, and drift retrains', () => {
   const { groups } = find(objects, 'PrometheusRule', 'fraud-detector-drift-check').spec;
   expect(groups[0].rules.map(({ alert }: Rendered) => alert)).toEqual([
-    ...['ModelAccuracyDegraded', 'ModelRecallDegraded', 'DataDriftDetected', 'DriftCheckSilent'],
+    ...['ModelAccuracyDegraded', 'ModelRecallDegraded', 'ModelLatencyHigh', 'ModelErrorRateHigh'],
+    ...['DataDriftDetected', 'DriftCheckSilent', 'CaptureShedding', 'CaptureBufferFilling'],
   ]);
   const { data } = find(objects, 'ConfigMap', 'fraud-detector-drift-check');
   const { retrain } = load(data['drift-check.yaml']) as Rendered;
   expect(identities(objects)).toContain(`WorkflowTemplate ${retrain.name}`);
+});
+
+test('what the model is asked and answers is what the drift check reads', () => {
+  const { logger } = find(objects, 'InferenceService', 'fraud-detector').spec.predictor;
+  expect(logger.url).toBe('http://fraud-detector-capture.fraud.svc');
+  expect(identities(objects)).toContain('Service fraud-detector-capture');
+  const { log } = load(find(objects, 'ConfigMap', 'fraud-detector-capture').data['capture.yaml']) as Rendered;
+  const check = load(find(objects, 'ConfigMap', 'fraud-detector-drift-check').data['drift-check.yaml']) as Rendered;
+  expect([log, check.predictions]).toEqual(Array(2).fill('s3://acme-fraud-production-predictions/fraud-detector'));
+  expect(identities(objects)).toContain('CronJob fraud-detector-performance');
 });
 
 test('both halves speak of the same buckets, labels and taints', () => {

@@ -1,5 +1,6 @@
 import { type App, Chart } from 'cdk8s';
 import {
+  Capture,
   DriftAlerting,
   Exposure,
   GpuDevicePlugin,
@@ -28,6 +29,7 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     namespace,
     images,
     modelStore: `s3://${buckets.models}`,
+    predictionStore: `s3://${buckets.predictions}`,
     mlflow: Mlflow.postgres({
       databaseUri: SecretReference.of('mlflow-database', 'uri'),
       artifactsDestination: `s3://${buckets.mlflow}/artifacts`,
@@ -46,6 +48,8 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     replicas: { min: 1, max: config.maxReplicas, target: ScaleTarget.concurrency(70) },
     exposure: Exposure.byKserve(),
     callers: ['checkout'],
+    // Charge-backs come back as labels, a week later.
+    capture: Capture.on({ labelCallers: ['disputes'] }),
   });
 
   const training = new TrainingPipeline(new Chart(app, 'training'), 'fraud-detector', {
@@ -83,9 +87,6 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
   new DriftAlerting(new Chart(app, 'monitoring'), 'fraud-detector', {
     servedModel: serving,
     retrains: training,
-    predictionLogUri: `s3://${buckets.predictions}/fraud-detector`,
-    // Charge-backs, a week later.
-    labelsUri: `s3://${buckets.predictions}/labels/fraud-detector`,
     reportsUri: `s3://${buckets.predictions}/reports`,
   });
 }

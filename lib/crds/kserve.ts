@@ -14,6 +14,14 @@ export interface KserveModel extends Omit<k8s.Container, 'name'> {
   readonly storageUri?: string;
 }
 
+/** Sends what the model is asked and answers to an address. */
+export interface KserveLogger {
+  readonly url: string;
+  readonly mode: 'all' | 'request' | 'response';
+  readonly metadataHeaders?: readonly string[];
+  readonly metadataAnnotations?: readonly string[];
+}
+
 export interface KservePredictor {
   readonly minReplicas?: number;
   readonly maxReplicas?: number;
@@ -24,9 +32,11 @@ export interface KservePredictor {
   readonly terminationGracePeriodSeconds?: number;
   readonly securityContext?: k8s.PodSecurityContext;
   readonly labels: Record<string, string>;
+  readonly annotations?: Record<string, string>;
   readonly nodeSelector?: Record<string, string>;
   readonly tolerations?: readonly k8s.Toleration[];
   readonly batcher?: { readonly maxBatchSize: number; readonly maxLatency: number };
+  readonly logger?: KserveLogger;
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly volumes?: readonly k8s.Volume[];
   readonly model?: KserveModel;

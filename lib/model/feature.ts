@@ -1,5 +1,15 @@
 import { type FeatureSchema } from '../contract';
 
+/** How the values of a feature are recorded in production, where they must not be recorded as they are. */
+export enum FeatureRecording {
+  /** As one value for each bin of the reference profile, which keeps the feature's drift (numeric features). */
+  BUCKETED = 'bucketed',
+  /** As a keyed hash, which tells values apart and nothing more (categorical features). */
+  HASHED = 'hashed',
+  /** Not at all. */
+  DROPPED = 'dropped',
+}
+
 /** What every feature has. */
 export interface FeatureOptions {
   /**
@@ -15,6 +25,13 @@ export interface FeatureOptions {
    * @default 1
    */
   readonly importance?: number;
+
+  /**
+   * How values are recorded in production.
+   *
+   * @default - as they are
+   */
+  readonly recording?: FeatureRecording;
 }
 
 /** A numeric feature. */
@@ -61,8 +78,9 @@ export class Feature {
   private static common(
     name: string,
     options: FeatureOptions,
-  ): Pick<FeatureSchema, 'name' | 'required' | 'importance'> {
-    return { name, required: options.required ?? true, importance: options.importance ?? 1 };
+  ): Pick<FeatureSchema, 'name' | 'required' | 'importance' | 'recorded'> {
+    const { required = true, importance = 1, recording: recorded } = options;
+    return { name, required, importance, recorded };
   }
 
   /** Name of the feature: the column of the training data and the prediction log. */

@@ -10,7 +10,7 @@ import {
   PREDICTION_LOG_PARTITIONS,
 } from '../contract';
 import { Problems } from '../validation/problems';
-import { type Feature } from './feature';
+import { type Feature, FeatureRecording } from './feature';
 import { type ModelTask } from './model-task';
 import { checkObjectives, type ModelObjectives, objectivesSchema } from './objectives';
 
@@ -129,7 +129,7 @@ function checkFeatures(features: readonly Feature[], problems: Problems): void {
         `is a column of the prediction log: rename the feature (${RESERVED_COLUMNS.join(', ')})`,
       );
     }
-    const { minimum, maximum, importance, values } = schema;
+    const { type, minimum, maximum, importance, recorded, values } = schema;
     for (const [bound, value] of Object.entries({ minimum, maximum })) {
       if (value !== undefined && !Number.isFinite(value))
         problems.add(`${prop}.${bound}`, value, 'must be a finite number');
@@ -139,6 +139,12 @@ function checkFeatures(features: readonly Feature[], problems: Problems): void {
     }
     if (!Number.isFinite(importance) || importance < 0) {
       problems.add(`${prop}.importance`, importance, 'must be a number of 0 or more');
+    }
+    if (recorded === FeatureRecording.BUCKETED && type !== 'numeric') {
+      problems.add(`${prop}.recording`, recorded, 'is for numeric features: hash or drop a categorical one');
+    }
+    if (recorded === FeatureRecording.HASHED && type !== 'categorical') {
+      problems.add(`${prop}.recording`, recorded, 'is for categorical features: bucket or drop a numeric one');
     }
     if (values?.length === 0) problems.add(`${prop}.values`, values, 'must not be empty: leave it out if unknown');
     if (values && new Set(values).size < values.length) problems.add(`${prop}.values`, values, 'has duplicates');

@@ -1,6 +1,14 @@
 import { Duration } from 'cdk8s';
 import { type PrometheusAlertingRule } from '../crds/prometheus-operator';
 import { Problems } from '../validation/problems';
+import {
+  type AlertAggregation,
+  type AlertComparison,
+  type AlertScope,
+  checkCondition,
+  type Condition,
+  conditionToPromql,
+} from './alert-condition';
 
 /** How urgent an alert is: the value of its label `severity`. */
 export enum AlertSeverity {
@@ -8,24 +16,6 @@ export enum AlertSeverity {
   WARNING = 'warning',
   /** Someone must look at it now. */
   CRITICAL = 'critical',
-}
-
-/** How a metric is compared with its threshold. */
-export enum AlertComparison {
-  ABOVE = '>',
-  AT_LEAST = '>=',
-  BELOW = '<',
-  AT_MOST = '<=',
-}
-
-/** Which of several series of a model decides, for example of several versions. */
-export enum AlertAggregation {
-  /** The highest. */
-  MAX = 'max',
-  /** The lowest. */
-  MIN = 'min',
-  /** All together. */
-  SUM = 'sum',
 }
 
 /** What every alert rule says. */
@@ -47,7 +37,7 @@ export interface AlertRuleOptions {
   readonly for?: Duration;
 }
 
-/** A rule on the value of a metric. */
+/** A rule on the value of a metric, or on how fast a counter grows. */
 export interface ThresholdRuleOptions extends AlertRuleOptions {
   /** Name of the metric: `METRICS.….name` of the contract. */
   readonly metric: string;
@@ -69,6 +59,65 @@ export interface ThresholdRuleOptions extends AlertRuleOptions {
    * @default - none
    */
   readonly where?: { readonly [label: string]: string };
+
+  /**
+   * Further labels that the series must have, each with one of several values.
+   *
+   * @default - none
+   */
+  readonly whereAnyOf?: { readonly [label: string]: readonly string[] };
+
+  /**
+   * Time over which the growth of a counter is measured: what is compared is then its rate per second.
+   *
+   * @default - the value itself is compared
+   */
+  readonly rateOver?: Duration;
+}
+
+/** A rule on a quantile of a histogram, for example of a duration. */
+export interface QuantileRuleOptions extends AlertRuleOptions {
+  /** Name of the histogram, without `_bucket`: `METRICS.….name` of the contract. */
+  readonly metric: string;
+  /** The quantile, between 0 and 1. */
+  readonly quantile: number;
+  /** How it is compared. */
+  readonly comparison: AlertComparison;
+  /** The limit, in the unit of the metric. */
+  readonly threshold: number;
+
+  /**
+   * Time over which observations are taken together.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly over?: Duration;
+}
+
+/** A rule on one metric as a share of another. */
+export interface RatioRuleOptions extends AlertRuleOptions {
+  /** Name of the metric that is the part. */
+  readonly metric: string;
+  /** Name of the metric that is the whole. */
+  readonly of: string;
+  /** How the share is compared. */
+  readonly comparison: AlertComparison;
+  /** The limit, 0.5 for a half. */
+  readonly threshold: number;
+
+  /**
+   * Time over which the growth of two counters is compared.
+   *
+   * @default - the values themselves are divided, series by series
+   */
+  readonly rateOver?: Duration;
+
+  /**
+   * Events of the whole in that time, below which nothing is judged.
+   *
+   * @default - any number is judged
+   */
+  readonly minCount?: number;
 }
 
 /** A rule on the age of a timestamp. */
@@ -85,24 +134,6 @@ export interface PromqlRuleOptions extends AlertRuleOptions {
   readonly expr: string;
 }
 
-/** The model and namespace that a rule is compiled for. @internal */
-export interface AlertScope {
-  readonly model: string;
-  readonly namespace: string;
-}
-
-type Condition =
-  | ({ readonly kind: 'threshold' } & Omit<ThresholdRuleOptions, keyof AlertRuleOptions>)
-  | { readonly kind: 'age'; readonly metric: string; readonly maxAge: Duration }
-  | { readonly kind: 'promql'; readonly expr: string };
-
-function matchers(labels: Readonly<Record<string, string>>): string {
-  // The escapes of PromQL's double-quoted strings are those of JSON.
-  return `{${Object.entries(labels)
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-    .join(', ')}}`;
-}
-
 /**
  * An alert as data: metric, aggregation, comparison, threshold, duration. It compiles to PromQL, and can be evaluated and
  * checked without a Prometheus. Immutable.
@@ -114,8 +145,29 @@ export class AlertRule {
    * @throws ValidationError listing everything that is wrong.
    */
   public static threshold(options: ThresholdRuleOptions): AlertRule {
-    const { metric, comparison, threshold, aggregation, where } = options;
-    return new AlertRule(options, { kind: 'threshold', metric, comparison, threshold, aggregation, where });
+    const { metric, comparison, threshold, aggregation, where, whereAnyOf, rateOver } = options;
+    const limit = { metric, comparison, threshold, aggregation };
+    return new AlertRule(options, { kind: 'threshold', ...limit, where, whereAnyOf, rateOver });
+  }
+
+  /**
+   * Fires while a quantile of a histogram is on the wrong side of a limit.
+   *
+   * @throws ValidationError listing everything that is wrong.
+   */
+  public static quantile(options: QuantileRuleOptions): AlertRule {
+    const { metric, quantile, comparison, threshold, over = Duration.minutes(5) } = options;
+    return new AlertRule(options, { kind: 'quantile', metric, quantile, comparison, threshold, over });
+  }
+
+  /**
+   * Fires while the share of one metric in another is on the wrong side of a limit. A counter that is not there counts as 0.
+   *
+   * @throws ValidationError listing everything that is wrong.
+   */
+  public static ratio(options: RatioRuleOptions): AlertRule {
+    const { metric, of, comparison, threshold, rateOver, minCount } = options;
+    return new AlertRule(options, { kind: 'ratio', metric, of, comparison, threshold, rateOver, minCount });
   }
 
   /**
@@ -157,26 +209,12 @@ export class AlertRule {
     const { severity, summary, description } = this.options;
     return {
       alert: this.alert,
-      expr: this.expression(scope),
+      expr: conditionToPromql(this.condition, scope),
       for: `${this.for.toSeconds()}s`,
       // Written out: aggregations drop labels, and Alertmanager routes by them.
       labels: { severity, model: scope.model, namespace: scope.namespace },
       annotations: { summary, description },
     };
-  }
-
-  private expression({ model, namespace }: AlertScope): string {
-    const { condition } = this;
-    if (condition.kind === 'promql') return condition.expr;
-    const series = matchers({ model, namespace, ...(condition.kind === 'threshold' ? condition.where : {}) });
-    if (condition.kind === 'age') {
-      const latest = `max by (model, namespace) (${condition.metric}${series})`;
-      return `(time() - ${latest} > ${condition.maxAge.toSeconds()}) or absent(${condition.metric}${series})`;
-    }
-    const { metric, comparison, threshold } = condition;
-    const upper = comparison === AlertComparison.ABOVE || comparison === AlertComparison.AT_LEAST;
-    const aggregation = condition.aggregation ?? (upper ? AlertAggregation.MAX : AlertAggregation.MIN);
-    return `${aggregation} by (model, namespace, version) (${metric}${series}) ${comparison} ${threshold}`;
   }
 
   private check(): void {
@@ -189,22 +227,7 @@ export class AlertRule {
       if (options[name].trim() === '') problems.add(name, options[name], 'must say something: people are woken by it');
     }
     problems.checkDuration('for', this.for, 0);
-    if (this.metric !== undefined && !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(this.metric)) {
-      problems.add('metric', this.metric, 'must be the name of a metric, for example METRICS.dataDriftScore.name');
-    }
-    if (condition.kind === 'promql' && condition.expr.trim() === '')
-      problems.add('expr', condition.expr, 'must not be empty');
-    if (condition.kind === 'threshold') {
-      const { threshold, where = {} } = condition;
-      if (!Number.isFinite(threshold)) problems.add('threshold', threshold, 'must be a finite number');
-      for (const [label, value] of Object.entries(where)) {
-        if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) problems.add('where', label, 'must be the name of a label');
-        if (label === 'model' || label === 'namespace') {
-          problems.add(`where.${label}`, value, 'is set by whoever watches the model: leave it out');
-        }
-      }
-    }
-    if (condition.kind === 'age') problems.checkDuration('maxAge', condition.maxAge, 1);
+    checkCondition(condition, problems);
     problems.throwIfAny();
   }
 }

@@ -1,19 +1,34 @@
 import { PREDICTION_LOG_COLUMNS, suggest } from '../contract';
+import { FeatureRecording } from '../model/feature';
 import { cronProblem, timeZoneProblem } from '../validation/cron';
 import { dnsSubdomainProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { objectStoreUriProblem } from '../validation/uri';
 import { DEFAULT_ALERTS } from './default-rules';
 import { type DriftAlertingProps } from './drift-alerting';
+import { checksCapturedLog } from './drift-check-configuration';
+
+/** Whether labels can come after their predictions: the model has a delay, and there is a place that they come to. */
+export function labelsCanCome(props: DriftAlertingProps): boolean {
+  const place = checksCapturedLog(props) || props.labelsUri !== undefined;
+  return place && props.servedModel.model.labelDelay !== undefined;
+}
 
 /** Reports everything that is wrong with the props of a drift alerting. */
 export function checkDriftAlerting(props: DriftAlertingProps, problems: Problems): void {
   const { schedule, timeZone, driftThreshold, driftedShare, consecutiveWindows, minPredictions } = props;
-  problems.check('predictionLogUri', props.predictionLogUri, objectStoreUriProblem(props.predictionLogUri));
-  for (const [name, uri] of Object.entries({ labelsUri: props.labelsUri, reportsUri: props.reportsUri })) {
+  const { predictionLogUri, labelsUri, reportsUri } = props;
+  for (const [name, uri] of Object.entries({ predictionLogUri, labelsUri, reportsUri })) {
     if (uri !== undefined) problems.check(name, uri, objectStoreUriProblem(uri));
   }
+  if (predictionLogUri === undefined && props.servedModel.predictionLogUri === undefined) {
+    problems.addText(
+      "'predictionLogUri' must be given, because the served model captures nothing: name a log that somebody else writes, " +
+        'or serve it with Capture.on()',
+    );
+  }
   if (schedule !== undefined) problems.check('schedule', schedule, cronProblem(schedule));
+  checkPerformanceSchedule(props, problems);
   if (timeZone !== undefined) problems.check('timeZone', timeZone, timeZoneProblem(timeZone));
   if (driftThreshold !== undefined && !(driftThreshold > 0 && Number.isFinite(driftThreshold))) {
     problems.add('driftThreshold', driftThreshold, 'must be a number above 0');
@@ -41,11 +56,25 @@ export function checkDriftAlerting(props: DriftAlertingProps, problems: Problems
   checkRuleNames(props, problems);
 }
 
+function checkPerformanceSchedule(props: DriftAlertingProps, problems: Problems): void {
+  const { performanceSchedule } = props;
+  if (performanceSchedule === undefined) return;
+  problems.check('performanceSchedule', performanceSchedule, cronProblem(performanceSchedule));
+  if (!labelsCanCome(props)) {
+    const needs = "the model needs a 'labelDelay', and labels a capture or a 'labelsUri'";
+    problems.add('performanceSchedule', performanceSchedule, `has no effect where labels cannot come: ${needs}`);
+  }
+}
+
 /** Statistics of samples need numbers to sort. */
 const NUMERIC_ONLY: readonly string[] = ['kolmogorov-smirnov', 'wasserstein'];
 
-function checkStatistics({ statistics = {}, servedModel }: DriftAlertingProps, problems: Problems): void {
+function checkStatistics(props: DriftAlertingProps, problems: Problems): void {
+  const { statistics = {}, servedModel } = props;
   const { features, task } = servedModel.model.schema;
+  // Who writes another log decides what is in it.
+  const recordings = checksCapturedLog(props) ? features : [];
+  const recorded = new Map<string, string | undefined>(recordings.map((feature) => [feature.name, feature.recorded]));
   const types = new Map<string, string>(features.map(({ name, type }) => [name, type]));
   types.set(PREDICTION_LOG_COLUMNS.prediction, task.type === 'regression' ? 'numeric' : 'categorical');
   types.set(PREDICTION_LOG_COLUMNS.predictionScore, 'numeric');
@@ -57,6 +86,12 @@ function checkStatistics({ statistics = {}, servedModel }: DriftAlertingProps, p
       problems.add(prop, statistic, `must name a feature of the model${near ? `; did you mean '${near}'?` : ''}`);
     } else if (type === 'categorical' && NUMERIC_ONLY.includes(statistic)) {
       problems.add(prop, statistic, `needs a numeric feature, '${name}' is categorical`);
+    }
+    const recording = recorded.get(name);
+    if (recording === FeatureRecording.HASHED || recording === FeatureRecording.DROPPED) {
+      problems.add(prop, statistic, `has no values to compare: '${name}' is recorded ${recording}`);
+    } else if (recording === FeatureRecording.BUCKETED && NUMERIC_ONLY.includes(statistic)) {
+      problems.add(prop, statistic, `needs the values themselves: '${name}' is recorded ${recording}`);
     }
     if (threshold !== undefined && !(threshold > 0 && Number.isFinite(threshold))) {
       problems.add(prop, threshold, 'must have a threshold above 0');

@@ -1,12 +1,13 @@
 import { Duration } from 'cdk8s';
-import { METRICS, type MetricSpec } from '../contract';
+import { CAPTURE_OUTCOMES, METRICS, type MetricSpec } from '../contract';
 import { type Model } from '../model/model';
 import { type ModelObjectives } from '../model/objectives';
-import { AlertComparison, AlertRule, AlertSeverity } from './alert-rule';
+import { AlertAggregation, AlertComparison } from './alert-condition';
+import { AlertRule, AlertSeverity } from './alert-rule';
 
 interface PerformanceAlert {
   readonly alert: string;
-  readonly objective: Exclude<keyof ModelObjectives, 'maxLatencyP95'>;
+  readonly objective: Exclude<keyof ModelObjectives, 'maxLatencyP95' | 'maxErrorRate'>;
   readonly metric: MetricSpec;
   /** Whether the objective is an upper limit. */
   readonly upper: boolean;
@@ -51,9 +52,19 @@ const PERFORMANCE: readonly PerformanceAlert[] = [
 
 const DATA_DRIFT = 'DataDriftDetected';
 const CHECK_SILENT = 'DriftCheckSilent';
+const LATENCY = 'ModelLatencyHigh';
+const ERRORS = 'ModelErrorRateHigh';
+const SHEDDING = 'CaptureShedding';
+const BUFFER_FILLING = 'CaptureBufferFilling';
 
-/** Names of the alerts that a watched model may have by default: performance only where it has an objective. */
-export const DEFAULT_ALERTS: readonly string[] = [...PERFORMANCE.map(({ alert }) => alert), DATA_DRIFT, CHECK_SILENT];
+/**
+ * Names of the alerts that a watched model may have by default: those of performance, latency and errors only where it has an
+ * objective, those of its capture only where there is one.
+ */
+export const DEFAULT_ALERTS: readonly string[] = [
+  ...PERFORMANCE.map(({ alert }) => alert),
+  ...[LATENCY, ERRORS, DATA_DRIFT, CHECK_SILENT, SHEDDING, BUFFER_FILLING],
+];
 
 /** What the default rules are made from. */
 export interface DefaultRulesOptions {
@@ -62,11 +73,19 @@ export interface DefaultRulesOptions {
   readonly driftThreshold: number;
   /** Longest time between two checks that succeeded. */
   readonly silentAfter: Duration;
+  /** Whether its requests are captured. */
+  readonly captured: boolean;
 }
 
 /** The alerts that every watched model has. */
-export function defaultRules({ model, driftThreshold, silentAfter }: DefaultRulesOptions): AlertRule[] {
-  return [...performanceRules(model), dataDrift(driftThreshold), checkSilent(silentAfter)];
+export function defaultRules({ model, driftThreshold, silentAfter, captured }: DefaultRulesOptions): AlertRule[] {
+  return [
+    ...performanceRules(model),
+    ...(captured ? requestRules(model.objectives) : []),
+    dataDrift(driftThreshold),
+    checkSilent(silentAfter),
+    ...(captured ? [shedding(), bufferFilling()] : []),
+  ];
 }
 
 function performanceRules({ objectives, labelDelay }: Model): AlertRule[] {
@@ -88,6 +107,85 @@ function performanceRules({ objectives, labelDelay }: Model): AlertRule[] {
         `The ${estimated ? 'estimated' : 'measured'} ${says} misses the model's objective. Look at drift and data quality of ` +
         'the same time first: without drift the labels or the world have changed, and a retraining may not help.',
     });
+  });
+}
+
+/** What the collector sees of requests and their answers. */
+function requestRules({ maxLatencyP95, maxErrorRate }: ModelObjectives): AlertRule[] {
+  return [
+    ...(maxLatencyP95 === undefined ? [] : [latency(maxLatencyP95.toSeconds({ integral: false }))]),
+    ...(maxErrorRate === undefined ? [] : [errorRate(maxErrorRate)]),
+  ];
+}
+
+function latency(threshold: number): AlertRule {
+  return AlertRule.quantile({
+    alert: LATENCY,
+    severity: AlertSeverity.CRITICAL,
+    metric: METRICS.inferenceDuration.name,
+    quantile: 0.95,
+    comparison: AlertComparison.ABOVE,
+    threshold,
+    summary: `{{ $labels.model }} {{ $labels.version }} answers slowly: the 95th percentile is {{ printf "%.3g" $value }} s, above ${threshold} s`,
+    description:
+      "The answer time that the server's payload logger measures misses the model's objective. Look at the load, the replicas and " +
+      'their CPU, and at what was rolled out last.',
+  });
+}
+
+/** Requests of ten minutes below which a share of errors says nothing. */
+const FEW_REQUESTS = 20;
+
+function errorRate(maximum: number): AlertRule {
+  // Without the noise of binary fractions: 1 - 0.07 is 0.93.
+  const threshold = Number((1 - maximum).toPrecision(12));
+  return AlertRule.ratio({
+    alert: ERRORS,
+    severity: AlertSeverity.CRITICAL,
+    metric: METRICS.inferenceResponses.name,
+    of: METRICS.inferenceRequests.name,
+    rateOver: Duration.minutes(10),
+    minCount: FEW_REQUESTS,
+    comparison: AlertComparison.BELOW,
+    threshold,
+    summary: `{{ $labels.model }} {{ $labels.version }} answers {{ $value | humanizePercentage }} of its requests, less than ${threshold}`,
+    description:
+      "Requests without an answer exceed the model's objective. A response that the collector lost looks like an error: look at " +
+      `${SHEDDING} first, then at the log of the servers.`,
+  });
+}
+
+function shedding(): AlertRule {
+  const outcomes = Object.values(CAPTURE_OUTCOMES).filter((outcome) => outcome.startsWith('shed_'));
+  return AlertRule.threshold({
+    alert: SHEDDING,
+    severity: AlertSeverity.WARNING,
+    metric: METRICS.captureEvents.name,
+    whereAnyOf: { outcome: outcomes },
+    rateOver: Duration.minutes(5),
+    aggregation: AlertAggregation.SUM,
+    comparison: AlertComparison.ABOVE,
+    threshold: 0,
+    summary: 'The capture of {{ $labels.model }} drops {{ printf "%.3g" $value }} events a second',
+    description:
+      'Collectors cannot keep what they are sent, so the prediction log has gaps, and requests may look unanswered. The label ' +
+      '`outcome` of the metric says what is short: memory, the buffer (the object store is slow or refuses), or the disk.',
+  });
+}
+
+function bufferFilling(): AlertRule {
+  return AlertRule.ratio({
+    alert: BUFFER_FILLING,
+    severity: AlertSeverity.WARNING,
+    metric: METRICS.captureBufferBytes.name,
+    of: METRICS.captureBufferLimit.name,
+    comparison: AlertComparison.ABOVE,
+    threshold: 0.5,
+    for: Duration.minutes(10),
+    summary: 'The capture of {{ $labels.model }} has filled {{ $value | humanizePercentage }} of a buffer',
+    description:
+      'Events come faster than the object store takes them. When the buffer is full they are dropped. Look at the log of the ' +
+      "collectors: the store may refuse, or be out of reach. What is in a pod's buffer is lost when the pod is deleted.",
   });
 }
 

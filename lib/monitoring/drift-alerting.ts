@@ -1,35 +1,19 @@
-import { createHash } from 'node:crypto';
 import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
 import { stringify } from 'yaml';
-import {
-  COMMANDS,
-  COMPONENTS,
-  CONFIG_FILES,
-  CONTAINER_ENTRYPOINT,
-  CONTAINER_USER,
-  DEFAULT_OUTPUT_DIR,
-  DRIFT_CHECK_DEFAULTS,
-  DRIFT_CHECK_FILE_VERSION,
-  type DriftCheckFile,
-  LABELS,
-  MLFLOW_ALIASES,
-  renderArguments,
-  STEP_ENVIRONMENT,
-} from '../contract';
+import { COMPONENTS, CONFIG_FILES, DRIFT_CHECK_DEFAULTS, LABELS } from '../contract';
 import { PrometheusRule } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
-import { resourceRequirements } from '../platform/container-resources';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
-import { objectLabels, objectMetadata } from '../platform/object-metadata';
-import { restrictedContainer, restrictedPod } from '../platform/pod-security';
 import { type ServedModel } from '../serving/served-model';
 import { type TrainingPipeline } from '../training/training-pipeline';
 import { Problems } from '../validation/problems';
 import { type AlertRule } from './alert-rule';
-import { checkDriftAlerting } from './check-drift-alerting';
+import { checkDriftAlerting, labelsCanCome } from './check-drift-alerting';
+import { checkCronJob, type CheckJob, checkMetadata, everyTenMinutes, hourly } from './check-job';
 import { defaultRules } from './default-rules';
+import { checksCapturedLog, driftCheckConfiguration } from './drift-check-configuration';
 import { type FeatureStatistic } from './feature-statistic';
 
 /** How a served model is watched, and what happens when its data drifts. */
@@ -37,14 +21,19 @@ export interface DriftAlertingProps {
   /** The model that is watched. */
   readonly servedModel: ServedModel;
 
-  /** Folder in the object store with the prediction log: live inputs and predictions, see the contract. */
-  readonly predictionLogUri: string;
+  /**
+   * Folder in the object store with the prediction log: live inputs and predictions, see the contract.
+   *
+   * @default - the one that the served model's capture writes
+   */
+  readonly predictionLogUri?: string;
 
   /**
    * Folder in the object store with the labels that come later, with the columns `request_id`, `label` and, best,
    * `label_timestamp`.
    *
-   * @default - the prediction log carries a column `label`, or there are no labels and performance is only estimated
+   * @default - labels are posted to the capture, or the prediction log carries a column `label`; where there are none,
+   * performance is only estimated
    */
   readonly labelsUri?: string;
 
@@ -70,7 +59,15 @@ export interface DriftAlertingProps {
   readonly schedule?: string;
 
   /**
-   * Time zone of the schedule.
+   * When performance alone is judged, by labels that have come since: a cron expression of five fields. Has no effect where
+   * labels cannot come.
+   *
+   * @default - every ten minutes, at minutes that follow from the model's name
+   */
+  readonly performanceSchedule?: string;
+
+  /**
+   * Time zone of the schedules.
    *
    * @default Etc/UTC
    */
@@ -163,8 +160,8 @@ export interface DriftAlertingProps {
 }
 
 /**
- * The watch over a served model: an hourly check of its live data against the champion's reference profile, the alerts on
- * what the check finds and on the check itself, and the way from drift to a retraining.
+ * The watch over a served model: an hourly check of its live data against the champion's reference profile, a frequent one of its
+ * performance alone where labels come, the alerts on what they find and on the check itself, and the way from drift to a retraining.
  */
 export class DriftAlerting extends Construct {
   /** Name of the CronJob, its configuration and its account. */
@@ -174,7 +171,6 @@ export class DriftAlerting extends Construct {
 
   private readonly platform: MlModelPlatform;
   private readonly model: Model;
-  private readonly driftThreshold: number;
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: DriftAlertingProps) {
@@ -182,7 +178,6 @@ export class DriftAlerting extends Construct {
     const { platform, model } = props.servedModel;
     this.platform = platform;
     this.model = model;
-    this.driftThreshold = props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold;
     this.name = model.objectName('driftCheck');
     const problems = Problems.of(this);
     checkDriftAlerting(props, problems);
@@ -191,17 +186,17 @@ export class DriftAlerting extends Construct {
     this.rules = [
       ...defaultRules({
         model,
-        driftThreshold: this.driftThreshold,
+        driftThreshold: props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold,
         silentAfter: props.silentAfter ?? Duration.hours(3),
+        captured: props.servedModel.captureUrl !== undefined,
       }),
       ...(props.rules ?? []),
     ];
 
     this.account(props);
-    const config = stringify(this.configuration(props));
     new k8s.KubeConfigMap(this, 'Config', {
       metadata: this.metadata(),
-      data: { [CONFIG_FILES.driftCheck.file]: config },
+      data: { [CONFIG_FILES.driftCheck.file]: stringify(driftCheckConfiguration(props)) },
     });
     platform._network.policy(
       this.name,
@@ -210,7 +205,8 @@ export class DriftAlerting extends Construct {
       platform._network.jobEgress(),
       this,
     );
-    this.cronJob(props);
+    new k8s.KubeCronJob(this, 'Resource', checkCronJob(this.checkJob(props)));
+    if (labelsCanCome(props)) this.performance(props);
     const alertScope = { model: this.model.name, namespace: platform.namespace };
     new PrometheusRule(this, 'Rules', {
       metadata: this.metadata(platform.monitoring.selectionLabels),
@@ -218,52 +214,9 @@ export class DriftAlerting extends Construct {
     });
   }
 
-  private metadata(labels?: Record<string, string>): ReturnType<typeof objectMetadata> {
-    const { namespace } = this.platform;
-    return objectMetadata({
-      ...{ name: this.name, namespace, labels },
-      ...{ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model.name },
-    });
-  }
-
-  private configuration(props: DriftAlertingProps): DriftCheckFile {
-    const { retrains } = props;
-    const { window, decision, performance } = DRIFT_CHECK_DEFAULTS;
-    return {
-      version: DRIFT_CHECK_FILE_VERSION,
-      model: this.model.name,
-      namespace: this.platform.namespace,
-      schema: `${CONFIG_FILES.schema.directory}/${CONFIG_FILES.schema.file}`,
-      predictions: props.predictionLogUri,
-      ...(props.labelsUri !== undefined && { labels: props.labelsUri }),
-      reference: { registry: this.platform.mlflowTrackingUri, alias: MLFLOW_ALIASES.champion },
-      window: { ...window, hours: props.window?.toHours() ?? window.hours },
-      decision: {
-        featureThreshold: this.driftThreshold,
-        driftedShare: props.driftedShare ?? decision.driftedShare,
-        significance: decision.significance,
-        consecutiveWindows: props.consecutiveWindows ?? decision.consecutiveWindows,
-      },
-      ...(props.statistics && {
-        features: Object.fromEntries(Object.entries(props.statistics).map(([name, each]) => [name, each._toRule()])),
-      }),
-      performance: {
-        minLabels: props.minLabels ?? performance.minLabels,
-        maxDrop: performance.maxDrop,
-        confidence: performance.confidence,
-        onDegraded: props.retrainsOnDegradedPerformance ? 'retrain' : performance.onDegraded,
-      },
-      ...(retrains && {
-        retrain: {
-          engine: retrains.engine.name,
-          name: retrains.name,
-          loop: this.model.objectName('loop'),
-          minPredictions: props.minPredictions ?? 10_000,
-        },
-      }),
-      ...(props.reportsUri !== undefined && { reports: props.reportsUri }),
-      pushgateway: this.platform.pushgatewayUrl,
-    };
+  private metadata(labels?: Record<string, string>, name = this.name): ReturnType<typeof checkMetadata> {
+    const { platform, model } = this;
+    return checkMetadata({ platform, model }, name, labels);
   }
 
   /** The check may start a run of the one pipeline that it retrains, and nothing else. */
@@ -295,70 +248,42 @@ export class DriftAlerting extends Construct {
     });
   }
 
-  private cronJob(props: DriftAlertingProps): void {
-    const labels = objectLabels({ app: 'drift-check', component: COMPONENTS.driftCheck, model: this.model.name });
-    new k8s.KubeCronJob(this, 'Resource', {
-      metadata: this.metadata(),
-      spec: {
-        schedule: props.schedule ?? hourly(this.model.name),
-        timeZone: props.timeZone ?? 'Etc/UTC',
-        concurrencyPolicy: 'Forbid',
-        startingDeadlineSeconds: 600,
-        successfulJobsHistoryLimit: 3,
-        failedJobsHistoryLimit: 3,
-        jobTemplate: {
-          metadata: { labels },
-          spec: {
-            activeDeadlineSeconds: 3000,
-            backoffLimit: 2,
-            ttlSecondsAfterFinished: Duration.days(1).toSeconds(),
-            template: { metadata: { labels }, spec: this.pod(props) },
-          },
-        },
-      },
-    });
-  }
-
-  private pod({ retrains, imagePullSecrets }: DriftAlertingProps): k8s.PodSpec {
-    const { schema, driftCheck } = CONFIG_FILES;
-    const token = this.platform.mlflowToken;
+  private checkJob(props: DriftAlertingProps): CheckJob {
+    const { platform, model, name } = this;
     return {
-      restartPolicy: 'Never',
-      serviceAccountName: this.name,
-      automountServiceAccountToken: retrains !== undefined,
-      imagePullSecrets: imagePullSecrets?.map((name) => ({ name })),
-      enableServiceLinks: false,
-      securityContext: restrictedPod(CONTAINER_USER),
-      containers: [
-        {
-          name: 'check',
-          image: this.platform.images.driftChecker,
-          command: [...CONTAINER_ENTRYPOINT],
-          args: renderArguments(COMMANDS.check, { config: `${driftCheck.directory}/${driftCheck.file}` }),
-          env: [
-            { name: STEP_ENVIRONMENT.outputDir, value: DEFAULT_OUTPUT_DIR },
-            ...(token ? [token._toEnvVar(STEP_ENVIRONMENT.mlflowTrackingToken)] : []),
-          ],
-          resources: resourceRequirements({ cpu: '500m', memory: '512Mi', memoryLimit: '1Gi' }),
-          securityContext: restrictedContainer(),
-          volumeMounts: [
-            { name: 'tmp', mountPath: '/tmp' },
-            { name: 'schema', mountPath: schema.directory, readOnly: true },
-            { name: 'config', mountPath: driftCheck.directory, readOnly: true },
-          ],
-        },
-      ],
-      volumes: [
-        { name: 'tmp', emptyDir: {} },
-        { name: 'schema', configMap: { name: this.model.objectName('schema') } },
-        { name: 'config', configMap: { name: this.name } },
-      ],
+      ...{ platform, model, name },
+      schedule: props.schedule ?? hourly(model.name),
+      timeZone: props.timeZone ?? 'Etc/UTC',
+      captured: checksCapturedLog(props),
+      callsApi: props.retrains !== undefined,
+      imagePullSecrets: props.imagePullSecrets,
+      startingDeadline: Duration.minutes(10),
+      deadline: Duration.minutes(50),
+      retries: 2,
+      history: 3,
+      keep: Duration.days(1),
     };
   }
-}
 
-/** Every hour at a minute that is spread over models and stays the same for one. */
-function hourly(model: string): string {
-  const minute = createHash('sha256').update(model).digest().readUInt32BE(0) % 60;
-  return `${minute} * * * *`;
+  /** Judges labels soon after they come. It never starts a training, and so may do nothing in the cluster. */
+  private performance(props: DriftAlertingProps): void {
+    const name = this.model.objectName('performance');
+    new k8s.KubeServiceAccount(this, 'PerformanceServiceAccount', {
+      metadata: { ...this.metadata(undefined, name), annotations: { ...props.serviceAccountAnnotations } },
+      automountServiceAccountToken: false,
+    });
+    const job: CheckJob = {
+      ...this.checkJob(props),
+      name,
+      only: 'performance',
+      schedule: props.performanceSchedule ?? everyTenMinutes(this.model.name),
+      callsApi: false,
+      startingDeadline: Duration.minutes(5),
+      deadline: Duration.minutes(9),
+      retries: 0,
+      history: 1,
+      keep: Duration.hours(1),
+    };
+    new k8s.KubeCronJob(this, 'Performance', checkCronJob(job));
+  }
 }

@@ -49,6 +49,14 @@ export interface MlModelPlatformProps {
   readonly modelStore?: string;
 
   /**
+   * Folder in the object store under which the prediction logs of served models lie, one folder a model, for example
+   * `s3://acme-predictions`.
+   *
+   * @default - every served model names its own
+   */
+  readonly predictionStore?: string;
+
+  /**
    * Where short-lived jobs push their metrics.
    *
    * @default Pushgateway.managed()
@@ -119,6 +127,8 @@ export class MlModelPlatform extends Construct {
   public readonly pushgatewayUrl: string;
   /** Folder in the object store for artifacts of registered versions, if one is given for all. */
   public readonly modelStore?: string;
+  /** Folder in the object store for prediction logs, if one is given for all. */
+  public readonly predictionStore?: string;
 
   /** What is done about KServe's storage initializer, if that is decided. */
   public readonly storageInitializer?: StorageInitializer;
@@ -141,6 +151,7 @@ export class MlModelPlatform extends Construct {
     this.namespace = props.namespace;
     this.images = props.images;
     this.modelStore = props.modelStore;
+    this.predictionStore = props.predictionStore;
     this.monitoring = props.monitoring ?? Monitoring.kubePrometheusStack();
     this.storageInitializer = props.storageInitializer;
 
@@ -254,8 +265,11 @@ export class MlModelPlatform extends Construct {
   private check(props: MlModelPlatformProps): void {
     const problems = Problems.of(this);
     problems.check('namespace', props.namespace, dnsLabelProblem(props.namespace));
-    if (props.modelStore !== undefined) {
-      problems.check('modelStore', props.modelStore, objectStoreUriProblem(props.modelStore));
+    for (const [name, uri] of Object.entries({
+      modelStore: props.modelStore,
+      predictionStore: props.predictionStore,
+    })) {
+      if (uri !== undefined) problems.check(name, uri, objectStoreUriProblem(uri));
     }
     if (props.gpu?._daemonSet?.namespace !== undefined) {
       problems.check('gpu.namespace', props.gpu._daemonSet.namespace, dnsLabelProblem(props.gpu._daemonSet.namespace));

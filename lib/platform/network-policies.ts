@@ -84,9 +84,11 @@ function addresses(cidrs: readonly string[]): Peer[] {
   return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
 }
 
-/** Pods of the namespace that do `component` in the loop. */
-function podsOf(component: string): Peer {
-  return { podSelector: { matchLabels: { [LABELS.component]: component } } };
+/** Pods of the namespace that do `component` in the loop, for all models or for one. @internal */
+export function podsOf(component: string, model?: string): Peer {
+  const matchLabels: Record<string, string> = { [LABELS.component]: component };
+  if (model !== undefined) matchLabels[LABELS.model] = model;
+  return { podSelector: { matchLabels } };
 }
 
 /** Every pod of a namespace. @internal */
@@ -185,7 +187,8 @@ export class NetworkPolicies extends Construct {
     return [this.toMlflow(), this.toPushgateway(), this.apiServer(), this.objectStore(), this.podIdentity()];
   }
 
-  private toMlflow(): Rule {
+  /** The way to the tracking server. */
+  public toMlflow(): Rule {
     const { existingMlflow } = this.props;
     return existingMlflow
       ? this.toExisting(existingMlflow)

@@ -27,6 +27,7 @@ const HAVE_PROPS: Readonly<Record<string, string>> = {
   scaleMetric: 'replicas.target',
   serviceAccountName: 'serviceAccountAnnotations',
   batcher: 'batching',
+  logger: 'capture',
   model: 'runtime',
   containers: 'runtime',
   labels: 'the labels that select pods',

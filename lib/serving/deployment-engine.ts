@@ -1,6 +1,6 @@
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { ANNOTATIONS, LABELS } from '../contract';
+import { ANNOTATIONS, CAPTURE_URL, CAPTURE_VERSION, LABELS } from '../contract';
 import { BootstrapChart } from '../platform/mlops-app';
 import { objectMetadata, selectorLabels } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
@@ -154,6 +154,7 @@ export class DeploymentServing extends Construct {
         ...Object.entries(settings).map(([name, value]) => ({ name, value })),
         ...serverEnvironment(spec),
         artifactAddress(),
+        ...captureVariables(spec),
       ],
       ports: containerPorts(spec, PORT_NAME),
       resources: serverResources(spec),
@@ -190,6 +191,16 @@ export class DeploymentServing extends Construct {
 
 function artifactAddress(): k8s.EnvVar {
   return { name: MODEL_URI, valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${ANNOTATIONS.uri}']` } } };
+}
+
+/** What a server needs to send its predictions by itself. */
+function captureVariables({ capture }: ServedModelSpec): k8s.EnvVar[] {
+  if (!capture) return [];
+  const version = { fieldRef: { fieldPath: `metadata.labels['${LABELS.version}']` } };
+  return [
+    { name: CAPTURE_URL, value: capture.url },
+    { name: CAPTURE_VERSION, valueFrom: version },
+  ];
 }
 
 /** How a server is told to batch: MLServer by its own variables, a server of one's own by ours. */

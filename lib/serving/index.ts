@@ -1,3 +1,4 @@
+export { Capture, type CaptureOptions, type CaptureReplicas } from './capture';
 export * from './exposure';
 export * from './model-source';
 export { type BatchingOptions, type ReplicasOptions, ScaleTarget } from './scaling';

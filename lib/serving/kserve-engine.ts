@@ -1,7 +1,7 @@
 import { type k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { LABELS } from '../contract';
-import { InferenceService, type KserveModel, type KservePredictor } from '../crds/kserve';
+import { ANNOTATIONS, LABELS } from '../contract';
+import { InferenceService, type KserveLogger, type KserveModel, type KservePredictor } from '../crds/kserve';
 import { BootstrapChart } from '../platform/mlops-app';
 import { objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
@@ -13,6 +13,7 @@ import {
   probe,
   readyPath,
   scheduling,
+  type CaptureTarget,
   serverEnvironment,
   type ServedModelSpec,
   serverResources,
@@ -83,7 +84,14 @@ export class KserveServing extends Construct {
   private predictor(): KservePredictor {
     const { spec, mode } = this;
     const { target, batching, runtime, imagePullSecrets } = spec;
-    const { volumes = [], ...overrides } = spec.predictorOverrides as { volumes?: k8s.Volume[] };
+    const {
+      volumes = [],
+      annotations,
+      ...overrides
+    } = spec.predictorOverrides as {
+      volumes?: k8s.Volume[];
+      annotations?: Record<string, string>;
+    };
     return {
       minReplicas: spec.minReplicas,
       maxReplicas: spec.maxReplicas,
@@ -93,8 +101,11 @@ export class KserveServing extends Construct {
       // Knative has no such field, and takes a security context of the pod only behind a feature flag.
       ...(mode === 'Standard' && { terminationGracePeriodSeconds: 60, securityContext: restrictedPod(runtime.user) }),
       labels: podLabels(spec),
+      // Labels select pods, annotations tell the logger's events whose they are.
+      annotations: { ...annotations, [ANNOTATIONS.role]: 'stable' },
       ...scheduling(spec),
       ...(batching && { batcher: { maxBatchSize: batching.maxBatchSize, maxLatency: batching.maxLatencyMs } }),
+      ...(spec.capture && { logger: logger(spec.capture) }),
       ...(imagePullSecrets.length > 0 && { imagePullSecrets: imagePullSecrets.map((secret) => ({ name: secret })) }),
       volumes: [{ name: 'tmp', emptyDir: {} }, ...volumes],
       ...(runtime.format ? { model: this.model() } : { containers: [this.ownContainer()] }),
@@ -109,6 +120,7 @@ export class KserveServing extends Construct {
     const common = {
       serviceAccountName: serviceAccount,
       labels: { [LABELS.version]: version },
+      annotations: { [ANNOTATIONS.version]: version },
       ...(this.mode === 'Standard' && { securityContext: restrictedPod(runtime.user) }),
     };
     if (runtime.format) {
@@ -166,6 +178,16 @@ export class KserveServing extends Construct {
       volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
     };
   }
+}
+
+/** Every request and response, with whose it is. */
+function logger({ url, requestIdHeader }: CaptureTarget): KserveLogger {
+  return {
+    url,
+    mode: 'all',
+    metadataAnnotations: [ANNOTATIONS.version, ANNOTATIONS.role],
+    ...(requestIdHeader !== undefined && { metadataHeaders: [requestIdHeader] }),
+  };
 }
 
 /** Of the runtime's variables KServe sets all but the directory of its metrics. */

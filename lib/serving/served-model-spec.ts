@@ -13,6 +13,14 @@ import { type BatchingOptions, type ScaleTarget } from './scaling';
 import { type ServingEngine } from './serving-engine';
 import { type InferenceProtocol, type RuntimeSpec } from './serving-runtime';
 
+/** Where a model's requests and responses are sent. */
+export interface CaptureTarget {
+  /** Base address of the collector. */
+  readonly url: string;
+  /** Header of the call that carries the id for labels. */
+  readonly requestIdHeader?: string;
+}
+
 /** A served model with every default filled in: what the engines render from. */
 export interface ServedModelSpec {
   /** Name of the model, of its stable object and under which it answers. */
@@ -27,6 +35,8 @@ export interface ServedModelSpec {
   readonly maxReplicas: number;
   readonly target?: ScaleTarget;
   readonly batching?: BatchingOptions;
+  /** Where requests and responses are sent; undefined when nothing is captured. */
+  readonly capture?: CaptureTarget;
   readonly resources: ContainerResources;
   readonly gpu?: GpuRequest;
   readonly pool?: NodePool;

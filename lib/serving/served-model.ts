@@ -17,6 +17,9 @@ import { DEFAULT_STORAGE_INITIALIZER_IMAGE } from '../platform/storage-initializ
 import { imageProblem } from '../validation/image';
 import { dnsLabelProblem, dnsSubdomainProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
+import { Capture, type CaptureSettings } from './capture';
+import { CaptureCollector } from './capture-collector';
+import { checkCapture } from './check-capture';
 import { checkServedModel } from './check-served-model';
 import { DeploymentServing, SERVICE_PORT } from './deployment-engine';
 import { Exposure } from './exposure';
@@ -90,6 +93,13 @@ export interface ServedModelProps {
    * @default - none: each is answered alone
    */
   readonly batching?: BatchingOptions;
+
+  /**
+   * Whether live requests, responses and labels are recorded.
+   *
+   * @default Capture.on()
+   */
+  readonly capture?: Capture;
 
   /**
    * Who may reach the model from outside the cluster.
@@ -194,6 +204,10 @@ export class ServedModel extends Construct {
   public readonly serviceName: string;
   /** Address for callers within the cluster. */
   public readonly url: string;
+  /** Folder in the object store with the prediction log; undefined when nothing is captured. */
+  public readonly predictionLogUri?: string;
+  /** Address to which predictions and labels are posted; undefined when nothing is captured. */
+  public readonly captureUrl?: string;
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: ServedModelProps) {
@@ -207,8 +221,16 @@ export class ServedModel extends Construct {
     this.serviceName = this.engine._deploymentMode ? `${model.name}-predictor` : model.name;
     this.url = `http://${this.serviceName}.${platform.namespace}.svc`;
 
-    const spec = this.resolve(props);
-    this.check(props, spec);
+    const captured = (props.capture ?? Capture.on())._settings;
+    if (captured) {
+      const { predictionStore } = platform;
+      const inStore = predictionStore === undefined ? undefined : `${predictionStore}/${model.name}`;
+      this.predictionLogUri = captured.predictionLogUri ?? inStore;
+      this.captureUrl = `http://${model.objectName('capture')}.${platform.namespace}.svc`;
+    }
+
+    const spec = this.resolve(props, captured);
+    this.check(props, spec, captured);
 
     platform._claim('ServedModel', this, model);
     new k8s.KubeServiceAccount(this, 'ServiceAccount', {
@@ -216,7 +238,10 @@ export class ServedModel extends Construct {
       automountServiceAccountToken: false,
       secrets: props.storageSecret === undefined ? undefined : [{ name: props.storageSecret }],
     });
-    // The policy comes before the pods that it lets through.
+    // Policies and the collector come before the pods that they let through and that send to it.
+    if (captured && this.predictionLogUri !== undefined) {
+      new CaptureCollector(this, 'Capture', { platform, model, settings: captured, log: this.predictionLogUri });
+    }
     servingPolicy(this, spec, { platform, callers: props.callers ?? [] });
     if (spec.engine._deploymentMode) new KserveServing(this, 'Kserve', spec);
     else new DeploymentServing(this, 'Deployment', spec);
@@ -230,7 +255,7 @@ export class ServedModel extends Construct {
     return objectMetadata({ name, namespace, app: 'model-server', model: this.model.name, labels });
   }
 
-  private resolve(props: ServedModelProps): ServedModelSpec {
+  private resolve(props: ServedModelProps, captured: CaptureSettings | undefined): ServedModelSpec {
     const { min = 1, max = min, target } = props.replicas ?? {};
     return {
       name: this.model.name,
@@ -244,6 +269,10 @@ export class ServedModel extends Construct {
       maxReplicas: max,
       target: target ?? (max > min && min > 0 ? ScaleTarget.cpu(80) : undefined),
       batching: props.batching,
+      capture:
+        this.captureUrl === undefined
+          ? undefined
+          : { url: this.captureUrl, requestIdHeader: captured?.requestIdHeader },
       resources: resolveResources(props.resources, DEFAULT_RESOURCES),
       gpu: props.gpu,
       pool: props.pool,
@@ -259,12 +288,16 @@ export class ServedModel extends Construct {
     };
   }
 
-  private check(props: ServedModelProps, spec: ServedModelSpec): void {
+  private check(props: ServedModelProps, spec: ServedModelSpec, captured: CaptureSettings | undefined): void {
     const problems = Problems.of(this);
     checkScaling(props.replicas ?? {}, props.batching, problems);
     checkResources('resources', spec.resources, problems);
     checkEgress(spec.egress, problems);
     checkServedModel(spec, props.runtime, problems);
+    if (captured) {
+      const { model, predictionLogUri: log } = this;
+      checkCapture(captured, { model, spec, runtime: props.runtime, log }, problems);
+    }
     problems.checkDuration('startupTimeout', props.startupTimeout, 10);
     if (props.loaderImage !== undefined && this.engine._deploymentMode) {
       problems.add(

@@ -1,7 +1,8 @@
 import { type k8s } from 'cdk8s-plus-29';
 import { type Construct } from 'constructs';
+import { CAPTURE_PORT, COMPONENTS } from '../contract';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
-import { egressTo, namespaceNamed, ports } from '../platform/network-policies';
+import { egressTo, namespaceNamed, podsOf, ports } from '../platform/network-policies';
 import { podSelector, type ServedModelSpec } from './served-model-spec';
 
 /** Where Knative's activator, autoscaler and gateways live. */
@@ -18,9 +19,9 @@ export interface ServingCallers {
   readonly callers: readonly string[];
 }
 
-/** Lets callers, Prometheus and what runs the servers in, and the servers out to the object store. @internal */
+/** Lets callers, Prometheus and what runs the servers in, and the servers out to the object store and the collector. @internal */
 export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platform, callers }: ServingCallers): void {
-  const { runtime, engine, exposure, batching, name } = spec;
+  const { runtime, engine, exposure, batching, capture, name } = spec;
   const gateway = exposure._gateway;
   const from: k8s.NetworkPolicyPeer[] = [
     { podSelector: {} },
@@ -32,7 +33,7 @@ export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platfor
   // Through Knative every request passes the queue-proxy; KServe's agent has a port of its own.
   const entrance = knative
     ? QUEUE_PROXY_PORTS.slice(0, 3)
-    : [batching && engine._deploymentMode ? KSERVE_AGENT_PORT : runtime.port];
+    : [(batching || capture) && engine._deploymentMode ? KSERVE_AGENT_PORT : runtime.port];
   const system = KNATIVE_NAMESPACES.map((each) => ({ namespaceSelector: namespaceNamed(each) }));
   const prometheus = { namespaceSelector: namespaceNamed(platform.monitoring.namespace) };
   platform._network.policy(
@@ -43,7 +44,12 @@ export function servingPolicy(scope: Construct, spec: ServedModelSpec, { platfor
       { from: [prometheus], ports: ports(knative ? runtime.port : runtime.metrics.port) },
       ...(knative ? [{ from: system, ports: ports(...QUEUE_PROXY_PORTS) }] : []),
     ],
-    [platform._network.objectStore(), platform._network.podIdentity(), ...spec.egress.map(egressTo)],
+    [
+      platform._network.objectStore(),
+      platform._network.podIdentity(),
+      ...(capture ? [{ to: [podsOf(COMPONENTS.capture, name)], ports: ports(CAPTURE_PORT) }] : []),
+      ...spec.egress.map(egressTo),
+    ],
     scope,
   );
 }

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { Feature, Model, type ModelProps, ModelTask } from 'cdk8s-mlops';
+import { Feature, FeatureRecording, Model, type ModelProps, ModelTask } from 'cdk8s-mlops';
 import { newModel, problemsOf } from '../support/synth';
 
 describe('schema', () => {
@@ -56,6 +56,20 @@ describe('schema', () => {
       features: [{ name: 'age', type: 'numeric', required: true, importance: 1 }],
       objectives: {},
     });
+  });
+
+  test('says how values are recorded that must not be recorded as they are', () => {
+    const { BUCKETED, HASHED, DROPPED } = FeatureRecording;
+    const { features } = newModel({
+      features: [
+        Feature.numeric('distance', { recording: BUCKETED }),
+        Feature.numeric('income', { recording: DROPPED }),
+        Feature.categorical('city', { recording: HASHED }),
+        Feature.categorical('name', { recording: DROPPED }),
+        Feature.categorical('plan'),
+      ],
+    }).schema;
+    expect(features.map(({ recorded }) => recorded)).toEqual(['bucketed', 'dropped', 'hashed', 'dropped', undefined]);
   });
 
   test('a label delay of 0 is not the same as none', () => {
@@ -132,6 +146,16 @@ describe('bad input', () => {
     ['only unimportant features', { features: [Feature.numeric('a', { importance: 0 })] }, /all have importance 0/],
     ['no known values', { features: [Feature.categorical('a', { values: [] })] }, /must not be empty/],
     ['a value twice', { features: [Feature.categorical('a', { values: ['x', 'x'] })] }, /has duplicates/],
+    [
+      'a categorical feature in buckets',
+      { features: [Feature.categorical('a', { recording: FeatureRecording.BUCKETED })] },
+      /'features.a.recording' \('bucketed'\) is for numeric features: hash or drop/,
+    ],
+    [
+      'a hashed number',
+      { features: [Feature.numeric('a', { recording: FeatureRecording.HASHED })] },
+      /'features.a.recording' \('hashed'\) is for categorical features: bucket or drop/,
+    ],
     ['one class', { task: ModelTask.multiclassClassification(['a']) }, /at least two classes/],
     ['a class twice', { task: ModelTask.multiclassClassification(['a', 'a']) }, /has duplicates/],
     ['an empty class', { task: ModelTask.multiclassClassification(['', 'a']) }, /must not have an empty class/],

@@ -3,16 +3,20 @@ import { parse } from 'yaml';
 import {
   AlertRule,
   AlertSeverity,
+  Capture,
   DriftAlerting,
   type DriftAlertingProps,
+  Feature,
+  FeatureRecording,
   FeatureStatistic,
   type Model,
   ModelTask,
   ModelSource,
   QualityGates,
   ServedModel,
-  ServingEngine,
+  SecretReference,
   ServingRuntime,
+  StorageInitializer,
   TrainingEngine,
   TrainingPipeline,
   Workspace,
@@ -31,13 +35,13 @@ import {
 
 const MODEL = newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) });
 
-function serve(chart: Chart, model = MODEL): ServedModel {
+function serve(chart: Chart, model = MODEL, capture?: Capture): ServedModel {
   return new ServedModel(chart, `serving-${model.name}`, {
-    platform: newPlatform(chart),
+    platform: newPlatform(chart, { storageInitializer: StorageInitializer.restricted() }),
     model,
     source: ModelSource.uri('s3://acme-models/churn/v1'),
     runtime: ServingRuntime.sklearn(),
-    engine: ServingEngine.deployment(),
+    capture,
   });
 }
 
@@ -60,16 +64,16 @@ function train(
 
 interface Options {
   readonly model?: Model;
+  readonly capture?: Capture;
   readonly engine?: TrainingEngine;
   readonly retrains?: boolean;
 }
 
-function synth(props: Partial<DriftAlertingProps> = {}, { model, engine, retrains = false }: Options = {}): Rendered[] {
+function synth(props: Partial<DriftAlertingProps> = {}, options: Options = {}): Rendered[] {
   const chart = newChart();
-  const servedModel = serve(chart, model);
-  const training = retrains ? train(chart, servedModel, engine) : undefined;
-  const predictionLogUri = 's3://acme-predictions/churn';
-  new DriftAlerting(chart, 'drift', { servedModel, predictionLogUri, retrains: training, ...props });
+  const servedModel = serve(chart, options.model, options.capture);
+  const training = options.retrains ? train(chart, servedModel, options.engine) : undefined;
+  new DriftAlerting(chart, 'drift', { servedModel, retrains: training, ...props });
   return rendered(chart);
 }
 
@@ -79,16 +83,17 @@ const rules = (objects: Rendered[]): Rendered[] =>
   find(objects, 'PrometheusRule', 'churn-drift-check').spec.groups[0].rules;
 
 test('renders the check, its configuration, its account and its rules', () => {
-  expect(identities(synth({}, { retrains: true })).slice(-7)).toEqual([
+  expect(identities(synth({}, { retrains: true })).slice(-9)).toEqual([
     ...['ServiceAccount churn-drift-check', 'Role churn-drift-check', 'RoleBinding churn-drift-check'],
     ...['ConfigMap churn-drift-check', 'NetworkPolicy churn-drift-check', 'CronJob churn-drift-check'],
+    ...['ServiceAccount churn-performance', 'CronJob churn-performance'],
     'PrometheusRule churn-drift-check',
   ]);
 });
 
 test('the check is the default child', () => {
   const chart = newChart();
-  const drift = new DriftAlerting(chart, 'drift', { servedModel: serve(chart), predictionLogUri: 's3://a/b' });
+  const drift = new DriftAlerting(chart, 'drift', { servedModel: serve(chart) });
   expect(ApiObject.of(drift).kind).toBe('CronJob');
 });
 
@@ -100,6 +105,7 @@ describe('configuration', () => {
       namespace: 'ml',
       schema: '/etc/mlops/schema/schema.json',
       predictions: 's3://acme-predictions/churn',
+      capture: '/etc/mlops/capture/capture.yaml',
       reference: { registry: 'http://mlflow.ml.svc:5000', alias: 'champion' },
       window: { hours: 24, minRows: 500, extendDays: 7 },
       decision: { featureThreshold: 0.15, driftedShare: 0.3, significance: 0.01, consecutiveWindows: 1 },
@@ -121,7 +127,9 @@ describe('configuration', () => {
       retrainsOnDegradedPerformance: true,
       statistics: { age: FeatureStatistic.wasserstein(0.2), prediction: FeatureStatistic.jensenShannon() },
       silentAfter: Duration.hours(5),
+      predictionLogUri: 's3://acme-predictions/elsewhere',
       schedule: '30 */2 * * *',
+      performanceSchedule: '*/5 * * * *',
       timeZone: 'Europe/Berlin',
       serviceAccountAnnotations: { a: 'b' },
       imagePullSecrets: ['registry'],
@@ -131,6 +139,7 @@ describe('configuration', () => {
       window: { hours: 6 },
       decision: { featureThreshold: 0.2, driftedShare: 0, consecutiveWindows: 3 },
       retrain: { engine: 'argo', name: 'churn-training', loop: 'churn-loop', minPredictions: 1 },
+      predictions: 's3://acme-predictions/elsewhere',
       labels: 's3://acme-predictions/labels',
       reports: 's3://acme-predictions/reports',
       features: {
@@ -142,7 +151,12 @@ describe('configuration', () => {
     expect(find(objects, 'CronJob', 'churn-drift-check').spec).toMatchObject({
       ...{ schedule: '30 */2 * * *', timeZone: 'Europe/Berlin', concurrencyPolicy: 'Forbid' },
     });
-    expect(find(objects, 'ServiceAccount', 'churn-drift-check').metadata.annotations).toEqual({ a: 'b' });
+    expect(find(objects, 'CronJob', 'churn-performance').spec).toMatchObject({
+      ...{ schedule: '*/5 * * * *', timeZone: 'Europe/Berlin' },
+    });
+    for (const name of ['churn-drift-check', 'churn-performance']) {
+      expect(find(objects, 'ServiceAccount', name).metadata.annotations).toEqual({ a: 'b' });
+    }
     const { spec } = find(objects, 'CronJob', 'churn-drift-check').spec.jobTemplate.spec.template;
     expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
     expect(rules(objects)[1].expr).toMatch(/> 0.2$/);
@@ -158,17 +172,78 @@ describe('configuration', () => {
     expect(spec.volumes).toContainEqual({ name: 'schema', configMap: { name: 'churn-schema' } });
   });
 
+  test('the log of the capture is compacted first, another one is read as it is', () => {
+    const mount = { name: 'capture', mountPath: '/etc/mlops/capture', readOnly: true };
+    const podOf = (objects: Rendered[]): Rendered =>
+      find(objects, 'CronJob', 'churn-drift-check').spec.jobTemplate.spec.template.spec;
+    const captured = podOf(synth());
+    expect(captured.containers[0].volumeMounts).toContainEqual(mount);
+    expect(captured.volumes).toContainEqual({ name: 'capture', configMap: { name: 'churn-capture' } });
+    const same = synth({ predictionLogUri: 's3://acme-predictions/churn' });
+    expect(configuration(same).capture).toBe('/etc/mlops/capture/capture.yaml');
+
+    for (const capture of [Capture.on(), Capture.off()]) {
+      const another = synth({ predictionLogUri: 's3://acme-predictions/other' }, { capture });
+      expect(configuration(another)).toMatchObject({ predictions: 's3://acme-predictions/other' });
+      expect(configuration(another).capture).toBeUndefined();
+      expect(podOf(another).containers[0].volumeMounts).not.toContainEqual(mount);
+      expect(podOf(another).volumes).not.toContainEqual(expect.objectContaining({ name: 'capture' }));
+    }
+  });
+
   test('hourly checks of many models are spread over the hour', () => {
     const minute = (name: string): string => {
       const chart = newChart();
       const servedModel = serve(chart, newModel({ name }));
-      new DriftAlerting(chart, 'drift', { servedModel, predictionLogUri: 's3://a/b' });
+      new DriftAlerting(chart, 'drift', { servedModel });
       return find(rendered(chart), 'CronJob', `${name}-drift-check`).spec.schedule;
     };
     const schedules = ['a', 'b', 'c', 'd', 'e', 'f'].map(minute);
     expect(new Set(schedules).size).toBeGreaterThan(3);
     for (const schedule of schedules) expect(schedule).toMatch(/^([0-9]|[1-5][0-9]) \* \* \* \*$/);
     expect(minute('a')).toBe(schedules[0]);
+  });
+});
+
+describe('performance', () => {
+  test('is judged by itself every ten minutes, by an account that may do nothing', () => {
+    const objects = synth({}, { retrains: true });
+    const { spec } = find(objects, 'CronJob', 'churn-performance');
+    expect(spec).toMatchObject({
+      ...{ timeZone: 'Etc/UTC', concurrencyPolicy: 'Forbid' },
+      ...{ successfulJobsHistoryLimit: 1, failedJobsHistoryLimit: 1 },
+      jobTemplate: { spec: { activeDeadlineSeconds: 540, backoffLimit: 0 } },
+    });
+    const pod = spec.jobTemplate.spec.template.spec;
+    expect(pod).toMatchObject({ serviceAccountName: 'churn-performance', automountServiceAccountToken: false });
+    expect(pod.containers[0].args).toEqual([
+      ...['check', '--config', '/etc/mlops/drift/drift-check.yaml', '--only', 'performance'],
+    ]);
+    expect(pod.volumes).toContainEqual({ name: 'config', configMap: { name: 'churn-drift-check' } });
+    expect(find(objects, 'ServiceAccount', 'churn-performance').automountServiceAccountToken).toBe(false);
+    expect(JSON.stringify(objects.filter(({ kind }) => kind === 'RoleBinding'))).not.toContain('churn-performance');
+  });
+
+  test('never at the minute of the whole check', () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const objects = synth({}, { model: newModel({ name, labelDelay: Duration.days(1) }) });
+      const minute = Number(find(objects, 'CronJob', `${name}-drift-check`).spec.schedule.split(' ')[0]);
+      const [, first] = /^(\d)-59\/10 \* \* \* \*$/.exec(
+        find(objects, 'CronJob', `${name}-performance`).spec.schedule,
+      )!;
+      expect(Number(first)).not.toBe(minute % 10);
+    }
+  });
+
+  test('only where labels can come', () => {
+    const judged = (...args: Parameters<typeof synth>): boolean =>
+      identities(synth(...args)).includes('CronJob churn-performance');
+    const [predictionLogUri, labelsUri] = ['s3://acme-predictions/other', 's3://acme-predictions/labels'];
+    const capture = Capture.off();
+    expect(judged()).toBe(true);
+    expect(judged({ predictionLogUri, labelsUri }, { capture })).toBe(true);
+    expect(judged({ predictionLogUri }, { capture })).toBe(false);
+    expect(judged({ labelsUri }, { model: newModel() })).toBe(false);
   });
 });
 
@@ -214,6 +289,8 @@ describe('rules', () => {
       ['ModelAccuracyDegraded', '300s', 'critical'],
       ['DataDriftDetected', '600s', 'warning'],
       ['DriftCheckSilent', '300s', 'warning'],
+      ['CaptureShedding', '300s', 'warning'],
+      ['CaptureBufferFilling', '600s', 'warning'],
     ]);
     expect(rules(synth())[0].expr).toContain('estimated="false"}) < 0.93');
   });
@@ -221,17 +298,15 @@ describe('rules', () => {
   test('without labels the estimated accuracy decides, without an objective none', () => {
     const model = newModel({ objectives: { minAccuracy: 0.9 } });
     expect(rules(synth({}, { model }))[0].expr).toContain('estimated="true"}) < 0.9');
-    expect(rules(synth({}, { model: newModel() })).map(({ alert }) => alert)).toEqual([
-      'DataDriftDetected',
-      'DriftCheckSilent',
-    ]);
+    const none = synth({ predictionLogUri: 's3://a/b' }, { model: newModel(), capture: Capture.off() });
+    expect(rules(none).map(({ alert }) => alert)).toEqual(['DataDriftDetected', 'DriftCheckSilent']);
   });
 
   test('every objective that is measured has its alert', () => {
     const names = (props: Parameters<typeof newModel>[0]): string[] =>
       rules(synth({}, { model: newModel(props) }))
         .map(({ alert }) => alert)
-        .slice(0, -2);
+        .filter((name) => /Degraded$/.test(name));
     const objectives = { minAccuracy: 0.9, minPrecision: 0.5, minRecall: 0.5, minF1: 0.5, minAuc: 0.8 };
     expect(names({ objectives })).toEqual([
       ...[
@@ -250,6 +325,41 @@ describe('rules', () => {
     );
   });
 
+  test('latency and errors are judged by what the collector sees, and the collector itself', () => {
+    const model = newModel({ objectives: { maxLatencyP95: Duration.millis(50), maxErrorRate: 0.07 } });
+    const byName = (options: Options): Record<string, Rendered> => {
+      const props = options.capture ? { predictionLogUri: 's3://a/b' } : {};
+      return Object.fromEntries(rules(synth(props, options)).map((rule) => [rule.alert, rule]));
+    };
+    const { ModelLatencyHigh, ModelErrorRateHigh, CaptureShedding, CaptureBufferFilling } = byName({ model });
+    const series = '{model="churn", namespace="ml"}';
+    expect(ModelLatencyHigh.labels.severity).toBe('critical');
+    expect(ModelLatencyHigh.expr).toBe(
+      'histogram_quantile(0.95, sum by (le, model, namespace, version) ' +
+        `(rate(ml_inference_duration_seconds_bucket${series}[300s]))) > 0.05`,
+    );
+    expect(ModelErrorRateHigh.labels.severity).toBe('critical');
+    expect(ModelErrorRateHigh.annotations.description).toContain(
+      'A response that the collector lost looks like an error',
+    );
+    expect(ModelErrorRateHigh.expr).toMatch(
+      / < 0.93 and sum by \(model, namespace, version\) \(increase\(.*\)\) >= 20$/,
+    );
+    expect(CaptureShedding.expr).toBe(
+      'sum by (model, namespace, version) (rate(ml_capture_events_total{model="churn", namespace="ml", ' +
+        'outcome=~"shed_memory|shed_buffer|shed_disk|shed_ending"}[300s])) > 0',
+    );
+    expect(CaptureBufferFilling.expr).toBe(
+      `max by (model, namespace, version) (ml_capture_buffer_bytes${series} / ml_capture_buffer_limit_bytes${series}) > 0.5`,
+    );
+    expect(Object.keys(byName({ model, capture: Capture.off() }))).toEqual(['DataDriftDetected', 'DriftCheckSilent']);
+  });
+
+  test('no error at all may be an objective', () => {
+    const model = newModel({ objectives: { maxErrorRate: 0 } });
+    expect(rules(synth({}, { model }))[0].expr).toContain(' < 1 and ');
+  });
+
   test("the user's own come after them, and must have names of their own", () => {
     const rule = (alert: string): AlertRule =>
       AlertRule.promql({ alert, expr: 'up == 0', severity: AlertSeverity.WARNING, summary: 's', description: 'd' });
@@ -264,6 +374,7 @@ describe('bad input', () => {
     const props = {
       predictionLogUri: 'log',
       schedule: '* *',
+      performanceSchedule: '* * *',
       timeZone: 'Mars/Base',
       driftThreshold: 0,
       driftedShare: 1,
@@ -277,8 +388,8 @@ describe('bad input', () => {
       silentAfter: Duration.hours(0),
     };
     // Two more: minPredictions and retrainsOnDegradedPerformance have no effect without a retraining.
-    expect(problemsOf(() => synth(props))).toHaveLength(14);
-    expect(() => synth(props)).toThrow("DriftAlerting 'test/drift' has 14 problems:");
+    expect(problemsOf(() => synth(props))).toHaveLength(15);
+    expect(() => synth(props)).toThrow("DriftAlerting 'test/drift' has 15 problems:");
   });
 
   test('statistics must fit the features', () => {
@@ -292,6 +403,41 @@ describe('bad input', () => {
       "'statistics.prediction' ('kolmogorov-smirnov') needs a numeric feature, 'prediction' is categorical",
       "'statistics.age' (0) must have a threshold above 0",
     ]);
+  });
+
+  test('statistics must fit what is recorded of the features', () => {
+    const model = newModel({
+      features: [
+        Feature.numeric('age', { recording: FeatureRecording.BUCKETED }),
+        Feature.numeric('income', { recording: FeatureRecording.DROPPED }),
+        Feature.categorical('city', { recording: FeatureRecording.HASHED }),
+      ],
+    });
+    const capture = Capture.on({ hashKey: SecretReference.of('capture', 'key') });
+    const statistics = {
+      age: FeatureStatistic.kolmogorovSmirnov(),
+      income: FeatureStatistic.psi(),
+      city: FeatureStatistic.hellinger(),
+    };
+    expect(problemsOf(() => synth({ statistics }, { model, capture }))).toEqual([
+      "'statistics.age' ('kolmogorov-smirnov') needs the values themselves: 'age' is recorded bucketed",
+      "'statistics.income' ('psi') has no values to compare: 'income' is recorded dropped",
+      "'statistics.city' ('hellinger') has no values to compare: 'city' is recorded hashed",
+    ]);
+    expect(() => synth({ statistics, predictionLogUri: 's3://a/b' }, { model, capture })).not.toThrow();
+    expect(() => synth({ statistics: { age: FeatureStatistic.hellinger() } }, { model, capture })).not.toThrow();
+  });
+
+  test('nothing is captured and no log is named', () => {
+    expect(problemsOf(() => synth({}, { capture: Capture.off() }))).toEqual([
+      "'predictionLogUri' must be given, because the served model captures nothing: name a log that somebody else writes, " +
+        'or serve it with Capture.on()',
+    ]);
+  });
+
+  test('a schedule for labels that cannot come', () => {
+    const problems = problemsOf(() => synth({ performanceSchedule: '*/5 * * * *' }, { model: newModel() }));
+    expect(problems).toEqual([expect.stringMatching(/has no effect where labels cannot come/)]);
   });
 
   test.each([
@@ -315,10 +461,8 @@ describe('bad input', () => {
     const servedModel = serve(chart);
     const same = newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) });
     const retrains = train(chart, { platform: servedModel.platform, model: same });
-    expect(
-      () => new DriftAlerting(chart, 'drift', { servedModel, retrains, predictionLogUri: 's3://a/b' }),
-    ).not.toThrow();
-    const again = (): DriftAlerting => new DriftAlerting(chart, 'again', { servedModel, predictionLogUri: 's3://a/b' });
+    expect(() => new DriftAlerting(chart, 'drift', { servedModel, retrains })).not.toThrow();
+    const again = (): DriftAlerting => new DriftAlerting(chart, 'again', { servedModel });
     expect(problemsOf(again)[0]).toMatch(/has a DriftAlerting already/);
   });
 
@@ -326,8 +470,7 @@ describe('bad input', () => {
     const chart = newChart();
     const servedModel = serve(chart);
     const retrains = train(chart, { platform: servedModel.platform, model: newModel({ name: 'other' }) });
-    const build = (): DriftAlerting =>
-      new DriftAlerting(chart, 'drift', { servedModel, predictionLogUri: 's3://a/b', retrains });
+    const build = (): DriftAlerting => new DriftAlerting(chart, 'drift', { servedModel, retrains });
     expect(problemsOf(build)[0]).toMatch(/trains another model than the one that is watched, 'churn'/);
   });
 
@@ -335,8 +478,7 @@ describe('bad input', () => {
     const [chart, elsewhere] = [newChart(), newChart()];
     const servedModel = serve(chart);
     const retrains = train(elsewhere, { platform: newPlatform(elsewhere), model: MODEL });
-    const build = (): DriftAlerting =>
-      new DriftAlerting(chart, 'drift', { servedModel, predictionLogUri: 's3://a/b', retrains });
+    const build = (): DriftAlerting => new DriftAlerting(chart, 'drift', { servedModel, retrains });
     expect(problemsOf(build)[0]).toMatch(/belongs to another platform/);
   });
 });

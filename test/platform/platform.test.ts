@@ -454,14 +454,16 @@ describe('bad input', () => {
       newPlatform(new Chart(Testing.app(), 'acme'), {
         namespace: 'ML',
         modelStore: 'models',
+        predictionStore: 'predictions',
         network: { databaseCidrs: ['10.0.0.1'], objectStoreCidrs: [], apiServerPorts: [0] },
         quota: { cpu: 'many', memory: '1GB', gpus: 1.5, storage: '0' },
         containerDefaults: { cpu: '2', cpuLimit: '1', memory: '2Gi', memoryLimit: '1Gi', ephemeralStorage: 'x' },
       });
-    expect(build).toThrow("MlModelPlatform 'acme/platform' has 12 problems:");
+    expect(build).toThrow("MlModelPlatform 'acme/platform' has 13 problems:");
     expect(problemsOf(build)).toEqual([
       expect.stringContaining("'namespace' ('ML')"),
       expect.stringContaining("'modelStore' ('models')"),
+      expect.stringContaining("'predictionStore' ('predictions')"),
       expect.stringContaining("'network.databaseCidrs[0]' ('10.0.0.1')"),
       expect.stringContaining("'network.objectStoreCidrs' ([]) must not be empty"),
       expect.stringContaining("'network.apiServerPorts[0]' (0)"),

@@ -1,6 +1,7 @@
 import { ApiObject, type App, Chart, Duration } from 'cdk8s';
 import {
   BootstrapChart,
+  Capture,
   Exposure,
   GpuRequest,
   InferenceProtocol,
@@ -42,6 +43,8 @@ function serve(chart: Chart, props: Partial<ServedModelProps> = {}): ServedModel
     model: newModel(),
     source: ModelSource.uri('s3://acme-models/churn/v3'),
     runtime: ServingRuntime.sklearn(),
+    // Without KServe nobody sends what the servers are asked.
+    capture: props.engine === DEPLOYMENT ? Capture.off() : undefined,
     ...props,
   });
 }
@@ -83,6 +86,7 @@ describe('who owns which field', () => {
       serviceAccountName: 'churn-serving',
       securityContext: kept.securityContext,
       labels: { 'cdk8s-mlops.dev/version': 'v3' },
+      annotations: { 'cdk8s-mlops.dev/version': 'v3' },
       model: {
         modelFormat: { name: 'sklearn', version: '1' },
         runtime: 'kserve-sklearnserver',
@@ -466,11 +470,13 @@ describe('network', () => {
       { podSelector: {} },
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'checkout' } } },
     ]);
-    expect([portsOf(callers), portsOf(prometheus)]).toEqual([[8080], [8080]]);
+    expect([portsOf(callers), portsOf(prometheus)]).toEqual([[9081], [8080]]);
+    expect(ingress({ capture: Capture.off() }).map(portsOf)).toEqual([[8080], [8080]]);
   });
 
   test('the port of the agent where requests are batched, and of metrics where they have their own', () => {
-    const [batched] = ingress({ protocol: V1, batching: { maxBatchSize: 2, maxLatencyMs: 1 } });
+    const batching = { maxBatchSize: 2, maxLatencyMs: 1 };
+    const [batched] = ingress({ protocol: V1, batching, capture: Capture.off() });
     expect(portsOf(batched)).toEqual([9081]);
     const [, prometheus] = ingress({ runtime: ServingRuntime.mlflow() });
     expect(portsOf(prometheus)).toEqual([8082]);
@@ -610,6 +616,7 @@ describe('bad input', () => {
       /silently ignored by KServe Knative/,
     ],
     ['a field that has a prop', { predictorOverrides: { minReplicas: 2 } }, /has a prop of its own: replicas.min/],
+    ['a logger of its own', { predictorOverrides: { logger: {} } }, /has a prop of its own: capture/],
     [
       'a field of KServe without KServe',
       { engine: DEPLOYMENT, predictorOverrides: { timeout: 1 } },
@@ -704,6 +711,14 @@ test('volumes are added to ours, which mounts rely on', () => {
     'tmp',
     'cache',
   ]);
+});
+
+test('annotations are added to ours, by which events say whose they are', () => {
+  const annotations = { 'sidecar.istio.io/inject': 'false', 'cdk8s-mlops.dev/role': 'candidate' };
+  expect(predictor({ predictorOverrides: { annotations } }).annotations).toEqual({
+    'sidecar.istio.io/inject': 'false',
+    'cdk8s-mlops.dev/role': 'stable',
+  });
 });
 
 test('a chart of the user cannot take the place of the bootstrap chart', () => {

@@ -61,6 +61,7 @@ export function newPlatform(chart: Chart, props: Partial<MlModelPlatformProps> =
     images: IMAGES,
     mlflow: Mlflow.sqlite(),
     modelStore: 's3://acme-models',
+    predictionStore: 's3://acme-predictions',
     ...props,
   });
 }
