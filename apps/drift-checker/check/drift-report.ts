@@ -29,6 +29,7 @@ export type FindingKind =
   | 'unreadable'
   | 'misplaced-rows'
   | 'no-version'
+  | 'capture'
   | 'shifted';
 
 /** One thing that is wrong with the data. */
@@ -139,14 +140,21 @@ export interface RetrainingReport {
   readonly predictionsSinceTraining?: number;
 }
 
-/** The answer of `check`, written to `report.json`. */
-export interface DriftReport {
+/** The answer of `check --only performance`, written to `report.json`. */
+export interface PerformanceCheckReport {
   readonly version: typeof REPORT_VERSION;
   readonly model: string;
   readonly namespace: string;
   readonly modelVersion?: string;
-  readonly reference: { readonly source: string; readonly rows: number; readonly digest: string };
   readonly window: WindowReport;
+  readonly quality: readonly Finding[];
+  readonly performance?: PerformanceReport;
+  readonly estimatedPerformance?: EstimatedPerformanceReport;
+}
+
+/** The answer of `check`, written to `report.json`. */
+export interface DriftReport extends PerformanceCheckReport {
+  readonly reference: { readonly source: string; readonly rows: number; readonly digest: string };
   readonly verdict: DriftVerdict;
   readonly severity: Severity;
   /** One sentence for each thing that led to the verdict. */
@@ -159,8 +167,5 @@ export interface DriftReport {
   readonly countedFeatures: number;
   readonly features: readonly FeatureDrift[];
   readonly predictions: readonly FeatureDrift[];
-  readonly quality: readonly Finding[];
-  readonly performance?: PerformanceReport;
-  readonly estimatedPerformance?: EstimatedPerformanceReport;
   readonly retraining: RetrainingReport;
 }

@@ -2,6 +2,7 @@ import { type FeatureSchema, type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cd
 import { type Database } from '../../common/data/database';
 import { type Column } from '../../common/data/table';
 import { Failure } from '../../common/failure';
+import { isComparable } from '../collect/recorded-features';
 import { type FeatureProfile, type ReferenceProfile } from '../profile/reference-profile';
 import { SAMPLE_SIZE } from '../scan/sampler';
 import { type ColumnCounts, type ColumnPlan, scan } from '../scan/scan';
@@ -101,7 +102,8 @@ export async function judgeWindow(options: JudgeWindowOptions): Promise<JudgedWi
 function featureColumns({ schema, profile, profileSource, window }: JudgeWindowOptions): JudgedColumn[] {
   const profiles = new Map(profile.features.map((feature) => [feature.name, feature]));
   const problems: string[] = [];
-  const columns = schema.features.flatMap((feature): JudgedColumn[] => {
+  // What is hashed or not recorded has nothing in common with the reference.
+  const columns = schema.features.filter(isComparable).flatMap((feature): JudgedColumn[] => {
     const found = profiles.get(feature.name);
     if (!found)
       problems.push(

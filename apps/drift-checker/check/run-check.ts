@@ -7,7 +7,13 @@ import { splitColumnNames } from '../config/columns';
 import { PredictionLog } from '../data/prediction-log';
 import { type ReferenceProfile } from '../profile/reference-profile';
 import { decide, modelDrift } from './decision';
-import { type DriftReport, REPORT_VERSION, type RetrainingReport, type WindowReport } from './drift-report';
+import {
+  type DriftReport,
+  type Finding,
+  REPORT_VERSION,
+  type RetrainingReport,
+  type WindowReport,
+} from './drift-report';
 import { type JudgedWindow, judgeWindow } from './judge-window';
 import { tableFindings } from './table-findings';
 import { countRowsSince, type LogWindow, openWindow, type WindowQuery, type WindowSelection } from './window';
@@ -24,6 +30,8 @@ export interface CheckOptions {
   /** The version that was trained last, from whose registration predictions are counted. */
   readonly newestVersion?: ModelVersion;
   readonly selection: WindowSelection;
+  /** What was found when the log was compacted. */
+  readonly captureFindings?: readonly Finding[];
   readonly log: Log;
   readonly signal?: AbortSignal;
 }
@@ -34,6 +42,7 @@ export type CheckConfig = Pick<
   | 'model'
   | 'namespace'
   | 'predictions'
+  | 'capture'
   | 'labels'
   | 'columns'
   | 'window'
@@ -51,7 +60,7 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
   const { config, schema, selection, log, signal, modelVersion } = options;
   const database = await Database.open();
   try {
-    const source = await DataSource.open(config.predictions, { log, signal });
+    const source = await DataSource.open(config.predictions, { log, signal, mayBeEmpty: config.capture !== undefined });
     const predictionLog = new PredictionLog(database, source, schema);
     const names = config.labels === undefined ? config.columns : splitColumnNames(config.columns).predictions;
     const query: WindowQuery = { database, log: predictionLog, names, model: config.model, modelVersion };
@@ -69,7 +78,7 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
       predictions: judged?.predictions ?? [],
       absent: judged?.absent ?? [],
       leftOut: window?.left.met ?? [],
-      quality: [...quality, ...(performance?.findings ?? [])],
+      quality: [...(options.captureFindings ?? []), ...quality, ...(performance?.findings ?? [])],
       performance: performance?.measured,
       decision: config.decision,
     };
@@ -81,15 +90,7 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
       namespace: config.namespace,
       modelVersion,
       reference: { source: options.profileSource, rows: options.profile.rows, digest: options.profile.data.digest },
-      window: {
-        selection: describe(selection),
-        from: window?.from?.toISOString(),
-        until: window?.until?.toISOString(),
-        extended: window?.extended ?? false,
-        rows: evidence.rows,
-        minRows: config.window.minRows,
-        ...leftOut(window),
-      },
+      window: windowReport(options, window),
       ...decision,
       features: evidence.features,
       predictions: evidence.predictions,
@@ -109,11 +110,21 @@ export async function runCheck(options: CheckOptions): Promise<DriftReport> {
   }
 }
 
-function leftOut(
+/** What is said of a window. */
+export function windowReport(
+  { config, selection }: Pick<CheckOptions, 'config' | 'selection'>,
   window: LogWindow | undefined,
-): Pick<WindowReport, 'otherModels' | 'otherVersions' | 'unversioned' | 'leftOut'> {
+): WindowReport {
   const { otherModels = 0, otherVersions = 0, unversioned = 0, met = [] } = window?.left ?? {};
-  return { otherModels, otherVersions, unversioned, leftOut: met };
+  return {
+    selection: describe(selection),
+    from: window?.from?.toISOString(),
+    until: window?.until?.toISOString(),
+    extended: window?.extended ?? false,
+    rows: window?.rows ?? 0,
+    minRows: config.window.minRows,
+    ...{ otherModels, otherVersions, unversioned, leftOut: met },
+  };
 }
 
 function describe(selection: WindowSelection): string {

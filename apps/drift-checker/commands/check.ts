@@ -5,6 +5,7 @@ import {
   EXIT_CODES,
   MLFLOW_ALIASES,
   REFERENCE_PROFILE_ARTIFACT,
+  STEP_ENVIRONMENT,
 } from 'cdk8s-mlops/contract';
 import { type Call, contractOptions } from '../../common/command-line';
 import { Failure } from '../../common/failure';
@@ -12,7 +13,9 @@ import { MlflowClient } from '../../common/mlflow';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { readYamlFile } from '../../common/yaml-file';
+import { type Finding } from '../check/drift-report';
 import { runCheck } from '../check/run-check';
+import { runPerformanceCheck } from '../check/run-performance-check';
 import { lastFullHour, type WindowSelection } from '../check/window';
 import { checkConfigAgainstSchema } from '../config/check-config-against-schema';
 import { parseColumnNames } from '../config/columns';
@@ -20,8 +23,10 @@ import { DRIFT_CHECK_CONFIG, MAX_HOURS } from '../config/drift-check-config';
 import { readModelSchema } from '../config/model-schema-file';
 import { readProfile } from '../profile/reference-profile';
 import { checkedVersion, type SourcedProfile, versionProfile } from '../profile/version-profile';
-import { terminalReport } from '../report/terminal';
-import { publish } from './publish';
+import { compactionFindings } from '../report/compaction';
+import { performanceText, terminalReport } from '../report/terminal';
+import { compactLog } from './compact';
+import { publish, publishPerformance } from './publish';
 
 /** The configuration, where a local call may lack what only a cluster has. */
 type Settings = Omit<DriftCheckFile, 'version' | 'reference' | 'pushgateway'> &
@@ -62,6 +67,7 @@ export const checkCommand: RunnableCommand = {
   examples: [
     'drift-checker check --config drift-check.yaml',
     'drift-checker check --config drift-check.yaml --until 2026-11-20T00:00:00Z --dry-run',
+    'drift-checker check --config drift-check.yaml --only performance',
     'drift-checker check --schema schema.json --profile profile.json --predictions log/ --labels labels/ --all',
   ],
   run,
@@ -77,14 +83,37 @@ async function run(context: Context): Promise<number> {
   const reference = await readReference(settings, registry, call);
   const newestVersion = settings.retrain && registry ? await registry.newestVersion(settings.model) : undefined;
   const selection = readSelection(call, settings);
-  const report = await runCheck({
+  const options = {
     ...{ config: settings, schema, selection, newestVersion, log, signal },
     ...{ profile: reference.profile, profileSource: reference.source, modelVersion: reference.modelVersion },
-  });
+    captureFindings: await compacted(context, settings),
+  };
+  if (onlyPerformance(call)) {
+    const report = await runPerformanceCheck(options);
+    print(performanceText(report));
+    await publishPerformance(context, settings, report);
+    return EXIT_CODES.judged;
+  }
+  const report = await runCheck(options);
   signal.throwIfAborted();
   print(terminalReport(report));
   await publish(context, settings, report);
   return report.verdict === 'drift' && call.flag('fail-on-no') ? EXIT_CODES.judgedNo : EXIT_CODES.judged;
+}
+
+function onlyPerformance(call: Call): boolean {
+  const only = call.text('only');
+  if (only === undefined || only === 'performance') return only !== undefined;
+  throw Failure.configuration(`--only must be performance, got '${only}'`);
+}
+
+/** Brings what was collected into the prediction log, where the log is a collector's. @returns what was found on the way */
+async function compacted(context: Context, { capture, pushgateway }: Settings): Promise<Finding[]> {
+  if (capture === undefined) return [];
+  const { call, env } = context;
+  const gateway = call.flag('dry-run') ? undefined : (pushgateway ?? env[STEP_ENVIRONMENT.pushgatewayUrl]);
+  const report = await compactLog(context, capture, gateway);
+  return compactionFindings(report).map((message) => ({ kind: 'capture', severity: 'warning', message }));
 }
 
 async function readSettings(call: Call): Promise<Settings> {

@@ -271,13 +271,13 @@ describe('check by a configuration', () => {
     expect([code, errors]).toEqual([0, []]);
     expect(gateway.received.map(({ method, path: group }) => [method, group])).toEqual([
       ['PUT', '/metrics/job/drift-checker/namespace/ml/model/shop'],
+      ['PUT', '/metrics/job/drift-checker-performance/namespace/ml/model/shop'],
       ['POST', '/metrics/job/drift-checker-events/namespace/ml/model/shop'],
     ]);
-    expect(gateway.received[0]?.body).toBe(answer('metrics.prom'));
-    expect(gateway.received[1]?.body).toMatch(
-      /^ml_drift_check_last_success_timestamp_seconds\{model="shop",namespace="ml"\} \d+/m,
-    );
-    expect(gateway.received[1]?.body).not.toContain('ml_retrain_last_triggered');
+    const [drift, performance, events] = gateway.received.map(({ body }) => body);
+    expect(drift + performance!).toBe(answer('metrics.prom'));
+    expect(events).toMatch(/^ml_drift_check_last_success_timestamp_seconds\{model="shop",namespace="ml"\} \d+/m);
+    expect(events).not.toContain('ml_retrain_last_triggered');
     const folder = at('reports/shop/2026-11-20T00-00-00.000Z-24-h-version-1');
     expect(readFileSync(join(folder, 'report.json'), 'utf8')).toBe(answer('report.json'));
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toBe(answer('report.html'));
@@ -293,7 +293,7 @@ describe('check by a configuration', () => {
     const gateway = await serve(() => ({ status: 200 }));
     const path = config({ predictions: at('same'), reference: reference(mlflow), pushgateway: gateway.url });
     await run(['check', '--config', path, ...UNTIL, '--min-rows', '5000']);
-    expect(gateway.received.map(({ method }) => method)).toEqual(['PUT']);
+    expect(gateway.received.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
     expect(gateway.received[0]?.body).toContain('ml_drift_check_samples{');
   });
 
@@ -322,7 +322,7 @@ describe('check by a configuration', () => {
     const { code, errors } = await run(['check', '--config', path, ...UNTIL]);
     expect(code).toBe(2);
     expect(errors).toEqual([expect.stringContaining('KUBERNETES_SERVICE_HOST is not set')]);
-    expect(gateway.received.map(({ method }) => method)).toEqual(['PUT']);
+    expect(gateway.received.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
     expect(answer('retrain_needed')).toBe('true');
   });
 

@@ -7,8 +7,8 @@ import { outputDirectory, writeOutputs } from '../../common/outputs';
 import { pushMetrics } from '../../common/pushgateway';
 import { type Context } from '../../common/run-app';
 import { joinUri } from '../../common/uri';
-import { type DriftReport } from '../check/drift-report';
-import { driftEvents, driftMetrics } from '../report/drift-metrics';
+import { type DriftReport, type PerformanceCheckReport } from '../check/drift-report';
+import { driftEvents, driftMetrics, performanceMetrics } from '../report/drift-metrics';
 import { htmlReport } from '../report/html';
 import { serializeReport } from '../report/numbers';
 import { startTraining } from '../retrain/start-training';
@@ -31,9 +31,9 @@ export async function publish(context: Context, settings: PublishSettings, repor
     report: json,
     page,
   };
-  const metrics = await driftMetrics(report);
+  const [metrics, performance] = [await driftMetrics(report), await performanceMetrics(report)];
   const directory = outputDirectory(env);
-  await writeOutputs(directory, { ...outputs, metrics });
+  await writeOutputs(directory, { ...outputs, metrics: metrics + performance });
   context.print(`report: ${join(directory, OUTPUT_FILES.page)}\n`);
   const attempts = new Attempts();
   if (settings.reports !== undefined) {
@@ -41,8 +41,22 @@ export async function publish(context: Context, settings: PublishSettings, repor
     await attempts.make(() => writeTexts(folder, { 'report.json': json, 'report.html': page }));
     log.info({ folder }, 'report kept');
   }
-  if (!dryRun) await announce(context, settings, report, metrics, attempts);
+  if (!dryRun) await announce(context, settings, report, { metrics, performance }, attempts);
   attempts.throwIfAny();
+}
+
+/** The same of a check that judged nothing but performance: it never starts a training. */
+export async function publishPerformance(
+  { call, env, signal }: Context,
+  { pushgateway }: Pick<PublishSettings, 'pushgateway'>,
+  report: PerformanceCheckReport,
+): Promise<void> {
+  const metrics = await performanceMetrics(report);
+  await writeOutputs(outputDirectory(env), { report: serializeReport(report), metrics });
+  const gateway = pushgateway ?? env[STEP_ENVIRONMENT.pushgatewayUrl];
+  if (!gateway || call.flag('dry-run')) return;
+  const group = { job: PUSH_JOBS.driftCheckerPerformance, namespace: report.namespace, model: report.model };
+  await pushMetrics(gateway, 'PUT', group, metrics, signal);
 }
 
 /** Metrics, the training, and when both happened. */
@@ -50,7 +64,7 @@ async function announce(
   context: Context,
   settings: PublishSettings,
   report: DriftReport,
-  metrics: string,
+  { metrics, performance }: { readonly metrics: string; readonly performance: string },
   attempts: Attempts,
 ): Promise<void> {
   const { env, signal } = context;
@@ -61,6 +75,7 @@ async function announce(
     if (gateway) await attempts.make(() => pushMetrics(gateway, method, { ...group, job }, text, signal));
   };
   await push('PUT', PUSH_JOBS.driftChecker, metrics);
+  await push('PUT', PUSH_JOBS.driftCheckerPerformance, performance);
   const started = await attempts.make(() => retrain(context, settings, report));
   // A check that could not ask for a due training has not done its work: it stays silent, and the alert on silence speaks.
   const judgedAt = report.verdict === 'inconclusive' || started === undefined ? undefined : now;

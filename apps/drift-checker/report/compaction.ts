@@ -17,6 +17,11 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   unreadable: 'records or segments that are none',
 };
 
+/** What a compaction found, a sentence each. */
+export function compactionFindings({ findings }: CompactionReport): string[] {
+  return Object.entries(findings.toJSON()).map(([kind, { count }]) => `${count} ${DESCRIPTIONS[kind] ?? kind}`);
+}
+
 /** What a compaction did, for people. */
 export function compactionText(report: CompactionReport): string {
   if (report.heldBy !== undefined) return `nothing was compacted: ${report.heldBy} does at this moment\n`;

@@ -1,6 +1,6 @@
 import { METRICS } from 'cdk8s-mlops/contract';
 import { exposition, type SetGauge } from '../../common/exposition';
-import { type DriftReport } from '../check/drift-report';
+import { type DriftReport, type PerformanceCheckReport } from '../check/drift-report';
 import { PERFORMANCE_METRICS } from '../performance/metrics';
 
 /** What the champion is called where no registry or log says its version. */
@@ -9,6 +9,11 @@ const UNKNOWN_VERSION = 'unknown';
 /** What a report says of now, in Prometheus's text format. What could not be judged has no series. */
 export function driftMetrics(report: DriftReport): Promise<string> {
   return exposition(labelsOf(report), (set) => setState(report, set));
+}
+
+/** What is known of the model's performance now: of its own, since it is judged more often than anything else. */
+export function performanceMetrics(report: PerformanceCheckReport): Promise<string> {
+  return exposition(labelsOf(report), (set) => setPerformance(report, set));
 }
 
 /** When things happened: these outlive the next check, which may be inconclusive or ask for nothing. */
@@ -22,7 +27,7 @@ export function driftEvents(
   });
 }
 
-function labelsOf({ model, namespace, modelVersion }: DriftReport): Readonly<Record<string, string>> {
+function labelsOf({ model, namespace, modelVersion }: PerformanceCheckReport): Readonly<Record<string, string>> {
   return { model, namespace, version: modelVersion ?? UNKNOWN_VERSION };
 }
 
@@ -41,6 +46,9 @@ function setState(report: DriftReport, set: SetGauge): void {
   for (const { column, kind } of report.quality) {
     if (kind === 'missing-column' && column !== undefined) set(METRICS.featureMissingRatio, 1, { feature: column });
   }
+}
+
+function setPerformance(report: PerformanceCheckReport, set: SetGauge): void {
   for (const metric of PERFORMANCE_METRICS) {
     const measured = report.performance?.metrics.find((each) => each.metric === metric);
     if (measured && report.performance?.verdict !== 'inconclusive')

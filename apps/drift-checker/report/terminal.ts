@@ -1,5 +1,5 @@
 import { printable, textTable } from '../../common/text-table';
-import { type DriftReport, type FeatureDrift, type Finding } from '../check/drift-report';
+import { type DriftReport, type FeatureDrift, type Finding, type PerformanceCheckReport } from '../check/drift-report';
 import { show, showPercent } from './numbers';
 
 /** Drifted columns first, then the worst score beside its threshold. */
@@ -53,7 +53,18 @@ export function terminalReport(report: DriftReport): string {
   return printable(sections.join('\n'));
 }
 
-function performanceLines({ performance, estimatedPerformance }: DriftReport): string[] {
+/** The report of a check that judged nothing but performance. */
+export function performanceText(report: PerformanceCheckReport): string {
+  const { window, quality } = report;
+  const version = report.modelVersion === undefined ? '' : ` version ${report.modelVersion}`;
+  const lines = [`${report.model}${version}: performance of ${window.selection}, ${window.rows} rows`];
+  if (!report.performance) lines.push('', 'nothing is known of the labels');
+  lines.push(...performanceLines(report));
+  if (quality.length > 0) lines.push('', 'data quality:', ...findingLines(quality));
+  return printable([...lines, ''].join('\n'));
+}
+
+function performanceLines({ performance, estimatedPerformance }: PerformanceCheckReport): string[] {
   const lines: string[] = [];
   if (performance) {
     lines.push(
