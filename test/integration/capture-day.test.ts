@@ -262,7 +262,7 @@ onTheDay(
 
     line.cut();
     const rest = sendCalls(calls.slice(third, 2 * third), 1);
-    await until(async () => answers.size > 1.5 * third);
+    await until(() => Promise.resolve(answers.size > 1.5 * third));
     running[KILLED]!.kill('SIGKILL');
     await running[KILLED]!.ended;
     await startCollector(KILLED);
