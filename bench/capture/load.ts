@@ -77,7 +77,9 @@ function finish(index: number, due: number): void {
   const seconds = (monotonic() - start) / 1000;
   latencies.sort();
   const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => quantile(latencies, share));
-  process.stdout.write(`${JSON.stringify({ events, seconds, perSecond: events / seconds, p50, p99, p999, statuses })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ events, seconds, perSecond: events / seconds, p50, p99, p999, statuses })}\n`,
+  );
   agent.destroy();
 }
 

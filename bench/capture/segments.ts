@@ -57,7 +57,13 @@ export function writeSegments({ log, calls, labels, start, features }: SegmentsO
   }
 }
 
-function put(log: string, kind: 'events' | 'labels', replica: string, openedAt: number, lines: readonly string[]): void {
+function put(
+  log: string,
+  kind: 'events' | 'labels',
+  replica: string,
+  openedAt: number,
+  lines: readonly string[],
+): void {
   const [date = '', time = ''] = new Date(openedAt).toISOString().split('T');
   const folder = join(log, CAPTURE_FOLDERS[kind], `dt=${date}`, `hour=${time.slice(0, 2)}`);
   mkdirSync(folder, { recursive: true });
