@@ -1,4 +1,5 @@
-import { type PREDICTION_LOG_COLUMNS } from './files';
+import { PREDICTION_LOG_COLUMNS } from './files';
+import { type FeatureSchema, type ModelSchema } from './model-schema';
 
 /** Version of the configuration's format; readers refuse others. */
 export const DRIFT_CHECK_FILE_VERSION = 1;
@@ -16,6 +17,18 @@ export const DRIFT_STATISTICS = [
 
 /** One of {@link DRIFT_STATISTICS}. */
 export type DriftStatistic = (typeof DRIFT_STATISTICS)[number];
+
+/** Those that sort the values of a sample, so that they need numbers, and the numbers themselves. */
+export const SAMPLE_STATISTICS: readonly DriftStatistic[] = ['kolmogorov-smirnov', 'wasserstein'];
+
+/** What can be judged of a model, and its kind: the features, and what it answers. */
+export function judgedColumns({ features, task }: ModelSchema): Map<string, FeatureSchema['type']> {
+  return new Map([
+    ...features.map(({ name, type }) => [name, type] as const),
+    [PREDICTION_LOG_COLUMNS.prediction, task.type === 'regression' ? 'numeric' : 'categorical'] as const,
+    [PREDICTION_LOG_COLUMNS.predictionScore, 'numeric'] as const,
+  ]);
+}
 
 /** What follows from a performance that fell below the reference: a person looks at it, or the model is retrained. */
 export const DEGRADED_ACTIONS = ['review', 'retrain'] as const;

@@ -1,4 +1,4 @@
-import { PREDICTION_LOG_COLUMNS, suggest } from '../contract';
+import { judgedColumns, SAMPLE_STATISTICS, suggest } from '../contract';
 import { FeatureRecording } from '../model/feature';
 import { cronProblem, timeZoneProblem } from '../validation/cron';
 import { dnsSubdomainProblem } from '../validation/names';
@@ -66,31 +66,27 @@ function checkPerformanceSchedule(props: DriftAlertingProps, problems: Problems)
   }
 }
 
-/** Statistics of samples need numbers to sort. */
-const NUMERIC_ONLY: readonly string[] = ['kolmogorov-smirnov', 'wasserstein'];
-
 function checkStatistics(props: DriftAlertingProps, problems: Problems): void {
   const { statistics = {}, servedModel } = props;
-  const { features, task } = servedModel.model.schema;
+  const { schema } = servedModel.model;
   // Who writes another log decides what is in it.
-  const recordings = checksCapturedLog(props) ? features : [];
+  const recordings = checksCapturedLog(props) ? schema.features : [];
   const recorded = new Map<string, string | undefined>(recordings.map((feature) => [feature.name, feature.recorded]));
-  const types = new Map<string, string>(features.map(({ name, type }) => [name, type]));
-  types.set(PREDICTION_LOG_COLUMNS.prediction, task.type === 'regression' ? 'numeric' : 'categorical');
-  types.set(PREDICTION_LOG_COLUMNS.predictionScore, 'numeric');
+  const types = judgedColumns(schema);
   for (const [name, { statistic, threshold }] of Object.entries(statistics)) {
     const prop = `statistics.${name}`;
+    const ofSamples = SAMPLE_STATISTICS.includes(statistic);
     const type = types.get(name);
     if (type === undefined) {
       const near = suggest(name, [...types.keys()]);
       problems.add(prop, statistic, `must name a feature of the model${near ? `; did you mean '${near}'?` : ''}`);
-    } else if (type === 'categorical' && NUMERIC_ONLY.includes(statistic)) {
+    } else if (type === 'categorical' && ofSamples) {
       problems.add(prop, statistic, `needs a numeric feature, '${name}' is categorical`);
     }
     const recording = recorded.get(name);
     if (recording === FeatureRecording.HASHED || recording === FeatureRecording.DROPPED) {
       problems.add(prop, statistic, `has no values to compare: '${name}' is recorded ${recording}`);
-    } else if (recording === FeatureRecording.BUCKETED && NUMERIC_ONLY.includes(statistic)) {
+    } else if (recording === FeatureRecording.BUCKETED && ofSamples) {
       problems.add(prop, statistic, `needs the values themselves: '${name}' is recorded ${recording}`);
     }
     if (threshold !== undefined && !(threshold > 0 && Number.isFinite(threshold))) {

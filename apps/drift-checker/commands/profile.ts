@@ -8,16 +8,11 @@ import { readModelSchema } from '../config/model-schema-file';
 import { makeProfile } from '../profile/make-profile';
 import { readProfile, serializeProfile } from '../profile/reference-profile';
 
-const spec = contractOptions(COMMANDS.profile);
-
 export const profileCommand: RunnableCommand = {
   name: COMMANDS.profile.command,
   summary: COMMANDS.profile.summary,
   options: {
-    ...spec,
-    schema: { ...spec.schema!, required: true },
-    data: { ...spec.data!, required: true },
-    output: { ...spec.output!, required: true },
+    ...contractOptions(COMMANDS.profile, [], ['schema', 'data', 'output']),
     'model-version': { help: 'version of the model, when it is known already', value: 'VERSION' },
     'edges-from': { help: 'URI of a profile whose bins are taken over, so that both can be merged', value: 'URI' },
     bins: { help: 'bins of a numeric feature', value: 'N', default: '10' },

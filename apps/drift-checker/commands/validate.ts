@@ -18,15 +18,11 @@ import {
   type ValidationReport,
 } from '../validate/validate-data';
 
-const spec = contractOptions(COMMANDS.validate, ['fail-on-no']);
-
 export const validateCommand: RunnableCommand = {
   name: COMMANDS.validate.command,
   summary: COMMANDS.validate.summary,
   options: {
-    ...spec,
-    schema: { ...spec.schema!, required: true },
-    data: { ...spec.data!, required: true },
+    ...contractOptions(COMMANDS.validate, ['fail-on-no'], ['schema', 'data']),
     profile: { help: "URI of the profile to compare with, instead of the champion's", value: 'URI' },
     column: {
       help: 'name of a column that is not called as in the contract, for example label=employed',
