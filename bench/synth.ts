@@ -26,6 +26,7 @@ function build(models: number, charts: number): Chart[] {
     images: mlops.ContainerImages.fromRegistry('registry.example/mlops', { tag: '1' }),
     mlflow: mlops.Mlflow.sqlite(),
     modelStore: 's3://acme-models',
+    predictionStore: 's3://acme-predictions',
     storageInitializer: mlops.StorageInitializer.restricted(),
   });
   for (let index = 0; index < models; index++) {
@@ -52,8 +53,7 @@ function build(models: number, charts: number): Chart[] {
       gates: GATES,
       steps: { train: { image: 'registry.example/train:1', command: ['train'] } },
     });
-    const predictionLogUri = `s3://acme-predictions/model-${index}`;
-    new mlops.DriftAlerting(chart, `drift-${index}`, { servedModel, retrains, predictionLogUri });
+    new mlops.DriftAlerting(chart, `drift-${index}`, { servedModel, retrains });
   }
   return [...all, mlops.BootstrapChart.of(first)];
 }

@@ -7,6 +7,7 @@ import { type CommandSpec, type DerivedName, type MetricSpec } from 'cdk8s-mlops
 import { CAPTURE_CONFIG } from '../apps/drift-checker/config/capture-config';
 import { DRIFT_CHECK_CONFIG } from '../apps/drift-checker/config/drift-check-config';
 import { MODEL_SCHEMA_FILE } from '../apps/drift-checker/config/model-schema-file';
+import { docComments } from './doc-comments';
 
 /**
  * Writes docs/reference: contract.md from the tables of lib/contract, and the JSON Schemas of the files that the containers read.
@@ -26,6 +27,24 @@ function pairs(head: readonly [string, string], entries: Readonly<Record<string,
   return table(
     head,
     Object.entries(entries).map(([name, value]) => [name, code(String(value))]),
+  );
+}
+
+const COMMENTS = docComments(join(__dirname, '../lib/contract'));
+
+/** What the contract says of one of its constants, or of an entry. */
+function comment(name: string): string {
+  const text = COMMENTS.get(name);
+  if (text === undefined) throw new Error(`lib/contract: ${name} has no comment`);
+  return text.replaceAll(/\{@link ([^}]+)\}/g, '`$1`');
+}
+
+/** A constant's values with what the comments above them say. */
+function meanings(head: string, constant: keyof typeof contract): string {
+  const entries = Object.entries(contract[constant] as Readonly<Record<string, string>>);
+  return table(
+    [head, 'meaning'],
+    entries.map(([key, value]) => [code(value), comment(`${constant}.${key}`)]),
   );
 }
 
@@ -92,6 +111,36 @@ ${pairs(['what', 'path'], contract.WORKSPACE_PATHS)}
 One row per instance, beside one column per feature; partitions ${contract.PREDICTION_LOG_PARTITIONS.map(code).join(', ')} (UTC).
 
 ${pairs(['what', 'column'], contract.PREDICTION_LOG_COLUMNS)}
+
+## Capture
+
+A collector listens on port ${contract.CAPTURE_PORT} of its pods; its Service has port ${contract.CAPTURE_SERVICE_PORT}.
+
+${meanings('path', 'CAPTURE_PATHS')}
+
+${meanings('folder of the prediction log', 'CAPTURE_FOLDERS')}
+
+What is sent to it is of a \`kind\` (${contract.CAPTURE_KINDS.map(code).join(', ')}) and has an \`outcome\` in \`${contract.METRICS.captureEvents.name}\`.
+
+${meanings('outcome', 'CAPTURE_OUTCOMES')}
+
+What is wrong with events that were stored, by the \`kind\` of \`${contract.METRICS.captureFindings.name}\`.
+
+${meanings('kind', 'CAPTURE_FINDINGS')}
+
+What a compaction finds, by the \`kind\` of \`${contract.METRICS.compactionFindings.name}\`.
+
+${meanings('kind', 'COMPACTION_FINDINGS')}
+
+${comment('FEATURE_RECORDINGS')}
+
+${table(
+  ['variable', 'meaning'],
+  (['CAPTURE_URL', 'CAPTURE_VERSION', 'CAPTURE_HASH_KEY'] as const).map((name) => [
+    code(contract[name]),
+    comment(name),
+  ]),
+)}
 
 ## Paired predictions
 

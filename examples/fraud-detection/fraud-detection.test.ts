@@ -74,6 +74,25 @@ test('what the model is asked and answers is what the drift check reads', () => 
   expect(identities(objects)).toContain('CronJob fraud-detector-performance');
 });
 
+test('every way to a Service is one that Amazon EKS sees: its policies know a Service by the labels that it selects', () => {
+  const services = objects.filter(({ kind }) => kind === 'Service').map(({ spec }) => spec);
+  const ways = objects
+    .filter(({ kind }) => kind === 'NetworkPolicy')
+    .flatMap(({ metadata, spec }) =>
+      (spec.egress ?? []).flatMap(({ to = [] }: Rendered) =>
+        to
+          .filter((peer: Rendered) => peer.podSelector && !peer.namespaceSelector)
+          .map(({ podSelector }: Rendered) => ({ policy: metadata.name, labels: podSelector.matchLabels })),
+      ),
+    );
+  expect(ways.map(({ policy }) => policy)).toEqual(
+    expect.arrayContaining(['training', 'fraud-detector', 'fraud-detector-capture', 'fraud-detector-drift-check']),
+  );
+  const leadsTo = ({ labels }: Rendered): boolean =>
+    services.some(({ selector }) => Object.entries(labels).every(([key, value]) => selector[key] === value));
+  expect(ways.filter((way) => !leadsTo(way))).toEqual([]);
+});
+
 test('both halves speak of the same buckets, labels and taints', () => {
   const stack = new FraudDetectionCloud(new CloudApp(), production);
   const { resource } = JSON.parse(Testing.synth(stack));

@@ -72,9 +72,13 @@ export const CAPTURE_PATHS = {
   events: '/',
   /** Predictions of a server of one's own. */
   predictions: '/v1/predictions',
+  /** Labels of predictions, for both kinds of server. */
   labels: '/v1/labels',
+  /** What it counts, for Prometheus. */
   metrics: '/metrics',
+  /** Whether it takes events. */
   ready: '/readyz',
+  /** Whether it lives. */
   live: '/healthz',
 } as const;
 
@@ -84,6 +88,8 @@ export const CAPTURE_FOLDERS = {
   events: '_events',
   /** Labels as they came. */
   labels: '_labels',
+  /** Which requests each file of the log has. */
+  index: '_index',
   /** What waits for its counterpart, and who compacts now. */
   state: '_state',
 } as const;
@@ -119,6 +125,7 @@ export const CAPTURE_KINDS = ['request', 'response', 'label', 'unknown'] as cons
 export const CAPTURE_FINDINGS = {
   /** The body cannot be read as one of the model's requests: not JSON, another shape, a wrong number of values. */
   undecodableRequest: 'undecodable_request',
+  /** The body cannot be read as one of the model's responses. */
   undecodableResponse: 'undecodable_response',
   /** Instances with a name that is no feature. */
   unknownFeature: 'unknown_feature',
@@ -142,6 +149,7 @@ export const CAPTURE_FINDINGS = {
 export const COMPACTION_FINDINGS = {
   /** Records that are none. */
   unreadable: 'unreadable',
+  /** Bodies that cannot be read as the model's requests or responses. */
   undecodable: 'undecodable',
   /** Values of numeric features that are no numbers: recorded as missing. */
   retypedValue: 'retyped_value',
@@ -149,6 +157,7 @@ export const COMPACTION_FINDINGS = {
   unevenCall: 'uneven_call',
   /** Requests whose response did not come in time: the call failed, or its event was lost. */
   requestWithoutResponse: 'request_without_response',
+  /** Responses whose request did not come in time: its event was lost. */
   responseWithoutRequest: 'response_without_request',
   /** Events that came again. */
   repeatedEvent: 'repeated_event',
@@ -158,6 +167,7 @@ export const COMPACTION_FINDINGS = {
   repeatedPrediction: 'repeated_prediction',
   /** Predictions with a time after that of their receipt, which counts instead. */
   fromFuture: 'from_future',
+  /** Labels that are known already. */
   repeatedLabel: 'repeated_label',
   /** Labels of one id that differ: the latest counts. */
   conflictingLabel: 'conflicting_label',

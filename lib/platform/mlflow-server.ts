@@ -5,7 +5,7 @@ import { ServiceMonitor } from '../crds/prometheus-operator';
 import { resourceRequirements } from './container-resources';
 import { type MlflowServerConfig } from './mlflow';
 import { type Monitoring } from './monitoring';
-import { objectLabels, objectMetadata, selectorLabels } from './object-metadata';
+import { objectLabels, objectMetadata, selectorLabels, serviceSelector } from './object-metadata';
 import { restrictedContainer, restrictedPod } from './pod-security';
 
 /** Port of the server, of its Service and of its metrics. */
@@ -77,7 +77,7 @@ export class MlflowServer extends Construct {
     new k8s.KubeService(this, 'Service', {
       metadata,
       spec: {
-        selector: selectorLabels(NAME),
+        selector: serviceSelector(COMPONENTS.experimentTracking, NAME),
         ports: [{ name: 'http', port: MLFLOW_PORT, targetPort: k8s.IntOrString.fromString('http') }],
       },
     });

@@ -21,6 +21,16 @@ export function selectorLabels(app: string, model?: string): Record<string, stri
   return { [LABELS.name]: app, ...(model === undefined ? {} : { [LABELS.model]: model }) };
 }
 
+/**
+ * The labels by which a Service selects pods: also what they do, by which policies let others out to them. The policies of
+ * Amazon EKS open the address of a Service only where it selects by all labels that the policy names.
+ *
+ * @see https://github.com/aws/amazon-network-policy-controller-k8s/issues/224
+ */
+export function serviceSelector(component: string, app: string, model?: string): Record<string, string> {
+  return { ...selectorLabels(app, model), [LABELS.component]: component };
+}
+
 /** Every label of an object of ours. */
 export function objectLabels(identity: Omit<ObjectIdentity, 'name' | 'namespace'>): Record<string, string> {
   return {

@@ -7,7 +7,7 @@ import { Problems } from '../validation/problems';
 import { httpUrlProblem, portProblem } from '../validation/uri';
 import { resourceRequirements } from './container-resources';
 import { type Monitoring } from './monitoring';
-import { objectLabels, objectMetadata, selectorLabels } from './object-metadata';
+import { objectLabels, objectMetadata, selectorLabels, serviceSelector } from './object-metadata';
 import { restrictedContainer, restrictedPod } from './pod-security';
 import { ServiceAddress } from './service-address';
 
@@ -122,7 +122,7 @@ export class PushgatewayServer extends Construct {
     new k8s.KubeService(this, 'Service', {
       metadata,
       spec: {
-        selector: selectorLabels(NAME),
+        selector: serviceSelector(COMPONENTS.metricsPush, NAME),
         ports: [{ name: 'http', port: PUSHGATEWAY_PORT, targetPort: k8s.IntOrString.fromString('http') }],
       },
     });

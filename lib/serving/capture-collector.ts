@@ -25,7 +25,7 @@ import { type Model } from '../model/model';
 import { resourceRequirements } from '../platform/container-resources';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { namespaceNamed, ports } from '../platform/network-policies';
-import { objectLabels, objectMetadata, selectorLabels } from '../platform/object-metadata';
+import { objectLabels, objectMetadata, selectorLabels, serviceSelector } from '../platform/object-metadata';
 import { restrictedContainer, restrictedPod } from '../platform/pod-security';
 import { type CaptureSettings } from './capture';
 
@@ -76,10 +76,11 @@ export class CaptureCollector extends Construct {
     new k8s.KubeService(this, 'Service', {
       metadata: this.metadata(),
       spec: {
-        selector: this.selector,
+        selector: serviceSelector(COMPONENTS.capture, APP, model.name),
         // Request and response of one server reach the same replica, which so knows how long the answer took.
         sessionAffinity: 'ClientIP',
-        ports: [{ name: PORT_NAME, port: CAPTURE_SERVICE_PORT, targetPort: k8s.IntOrString.fromString(PORT_NAME) }],
+        // A number: a name is looked up in pods, and without any, policies of Amazon EKS drop what should be refused at once.
+        ports: [{ name: PORT_NAME, port: CAPTURE_SERVICE_PORT, targetPort: k8s.IntOrString.fromNumber(CAPTURE_PORT) }],
       },
     });
     new k8s.KubePodDisruptionBudget(this, 'DisruptionBudget', {

@@ -69,7 +69,7 @@ export interface CaptureOptions {
   readonly resources?: ContainerResources;
 
   /**
-   * Disk of each collector on which events wait for the object store.
+   * Disk of each collector on which events wait for the object store, at least 256Mi.
    *
    * @default 2Gi
    */
@@ -120,8 +120,12 @@ export interface CaptureOptions {
 
 const DEFAULT_RESOURCES: ContainerResources = { cpu: '250m', memory: '256Mi', memoryLimit: '512Mi' };
 const DEFAULT_BUFFER_SIZE = '2Gi';
-/** Of the disk, what may be filled before events are shed: a full one evicts the pod. */
+const { memoryBytes, segmentBytes } = CAPTURE_DEFAULTS.limits;
+/** What is on the disk beside the buffer: bodies that were let in before it was full, and the two segments that are being packed. */
+const BESIDE_BUFFER = memoryBytes + 2 * segmentBytes;
+/** Of the rest, what may be filled before events are shed: a full disk evicts the pod. */
 const BUFFER_SHARE = 0.9;
+const MIN_BUFFER_SIZE = '256Mi';
 
 /** What can be said of a capture without its model. @internal */
 export interface CaptureSettings extends CaptureOptions {
@@ -172,7 +176,7 @@ function resolve(options: CaptureOptions): CaptureSettings {
     maxReplicas: max,
     resources: resolveResources(resources, resources?.memory === undefined ? { ...reserved, memoryLimit } : reserved),
     bufferSize,
-    bufferBytes: Math.floor((quantityValue(bufferSize) ?? 0) * BUFFER_SHARE),
+    bufferBytes: Math.floor(((quantityValue(bufferSize) ?? 0) - BESIDE_BUFFER) * BUFFER_SHARE),
     pairingHours: options.pairingTimeout?.toHours({ integral: false }) ?? CAPTURE_DEFAULTS.pairingHours,
     labelCallers: [...(options.labelCallers ?? [])],
     imagePullSecrets: [...(options.imagePullSecrets ?? [])],
@@ -210,11 +214,12 @@ function headerProblem(header: string): string | undefined {
   return header === canonical ? undefined : `never matches in KServe's logger: spell it '${canonical}'`;
 }
 
-function checkBuffer({ bufferSize, bufferBytes, resources }: CaptureSettings, problems: Problems): void {
+function checkBuffer({ bufferSize, resources }: CaptureSettings, problems: Problems): void {
   const problem = bytesProblem(bufferSize);
   problems.check('bufferSize', bufferSize, problem);
-  if (problem === undefined && bufferBytes < CAPTURE_DEFAULTS.limits.segmentBytes) {
-    problems.add('bufferSize', bufferSize, 'must be at least 64Mi: what is sent to the store at once has to fit');
+  if (problem === undefined && (quantityValue(bufferSize) ?? 0) < (quantityValue(MIN_BUFFER_SIZE) ?? 0)) {
+    const because = 'what is received and packed meanwhile has to fit beside the buffer';
+    problems.add('bufferSize', bufferSize, `must be at least ${MIN_BUFFER_SIZE}: ${because}`);
   }
   const { ephemeralStorage } = resources;
   if ((quantityValue(ephemeralStorage ?? '') ?? Infinity) < (quantityValue(bufferSize) ?? 0)) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration } from 'cdk8s';
 import { stringify } from 'yaml';
-import { DriftAlerting, ModelSource, ServedModel, ServingEngine, ServingRuntime } from 'cdk8s-mlops';
+import { DriftAlerting, ModelSource, ServedModel, ServingRuntime, StorageInitializer } from 'cdk8s-mlops';
 import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 
 /* The rendered rules, evaluated by Prometheus's own rule engine over scenarios of a day. */
@@ -14,14 +14,14 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 function rules(): Rendered {
   const chart = newChart();
+  const objectives = { minAccuracy: 0.93, maxLatencyP95: Duration.millis(50), maxErrorRate: 0.05 };
   const servedModel = new ServedModel(chart, 'serving', {
-    platform: newPlatform(chart),
-    model: newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) }),
+    platform: newPlatform(chart, { storageInitializer: StorageInitializer.restricted() }),
+    model: newModel({ objectives, labelDelay: Duration.days(7) }),
     source: ModelSource.uri('s3://acme-models/churn/v3'),
     runtime: ServingRuntime.sklearn(),
-    engine: ServingEngine.deployment(),
   });
-  new DriftAlerting(chart, 'drift', { servedModel, predictionLogUri: 's3://acme-predictions/churn' });
+  new DriftAlerting(chart, 'drift', { servedModel });
   return find(rendered(chart), 'PrometheusRule', 'churn-drift-check').spec;
 }
 
@@ -41,6 +41,27 @@ const accuracy = (values: string, estimated = 'false'): Rendered => ({
   values,
 });
 const drift = (values: string): Rendered => ({ series: `ml_data_drift_score{${LABELS}}`, values });
+
+/** What a collector's pod counts; `pod` is a label that Prometheus adds. */
+const collected = (metric: string, values: string, more: Readonly<Record<string, string>> = {}): Rendered => {
+  const labels = Object.entries({ model: 'churn', namespace: 'ml', pod: 'a', ...more });
+  return { series: `${metric}{${labels.map(([name, value]) => `${name}="${value}"`).join(', ')}}`, values };
+};
+const requests = (values: string, pod = 'a'): Rendered =>
+  collected('ml_inference_requests_total', values, { version: 'v3', pod });
+const responses = (values: string, pod = 'a'): Rendered =>
+  collected('ml_inference_responses_total', values, { version: 'v3', pod });
+/** 100 answers a minute, of which `fast` take at most 50 ms. */
+const durations = (fast: number): Rendered[] =>
+  Object.entries({ '0.05': fast, '0.1': 100, '+Inf': 100 }).map(([le, count]) =>
+    collected('ml_inference_duration_seconds_bucket', `0+${count}x100`, { version: 'v3', le }),
+  );
+const events = (outcome: string, values: string): Rendered =>
+  collected('ml_capture_events_total', values, { kind: 'request', outcome });
+const buffer = (bytes: number, pod = 'a'): Rendered[] => [
+  collected('ml_capture_buffer_bytes', `${bytes}x100`, { pod }),
+  collected('ml_capture_buffer_limit_bytes', '100x100', { pod }),
+];
 
 interface Scenario {
   readonly name: string;
@@ -114,16 +135,79 @@ const SCENARIOS: readonly Scenario[] = [
     series: [],
     fires: { 2: [], 10: ['DriftCheckSilent'] },
   },
+  {
+    name: 'requests that are answered, and fast',
+    series: [ALIVE, requests('0+100x100'), responses('0+100x100'), ...durations(96)],
+    fires: { 60: [] },
+  },
+  {
+    name: 'answers of which too many are slow',
+    series: [ALIVE, requests('0+100x100'), responses('0+100x100'), ...durations(90)],
+    fires: { 4: [], 60: ['ModelLatencyHigh'] },
+  },
+  {
+    name: 'requests of which too many are not answered',
+    series: [ALIVE, requests('0+100x100'), responses('0+90x100')],
+    fires: { 4: [], 60: ['ModelErrorRateHigh'] },
+  },
+  {
+    name: 'as many errors as there may be',
+    series: [ALIVE, requests('0+100x100'), responses('0+95x100')],
+    fires: { 60: [] },
+  },
+  {
+    name: 'requests that one collector counts, and their responses another',
+    series: [ALIVE, requests('0+100x100', 'a'), responses('0+99x100', 'b')],
+    fires: { 60: [] },
+  },
+  {
+    name: 'requests for which no response was ever counted',
+    series: [ALIVE, requests('0+100x100')],
+    fires: { 60: ['ModelErrorRateHigh'] },
+  },
+  {
+    name: 'too few requests to judge, none of them answered',
+    series: [ALIVE, requests('0+1x100'), responses('0x100')],
+    fires: { 60: [] },
+  },
+  {
+    name: 'no requests at all',
+    series: [ALIVE, requests('0x100'), responses('0x100')],
+    fires: { 60: [] },
+  },
+  ...['shed_memory', 'shed_buffer', 'shed_disk', 'shed_ending'].map((outcome) => ({
+    name: `a collector whose events are ${outcome}`,
+    series: [ALIVE, events('stored', '0+100x100'), events(outcome, '0x20 0+1x80')],
+    fires: { 20: [], 60: ['CaptureShedding'] },
+  })),
+  {
+    name: 'a collector that shed once, long ago, and refuses what is none',
+    series: [ALIVE, events('stored', '0+1x100'), events('shed_disk', '5x100'), events('refused_malformed', '0+9x100')],
+    fires: { 60: [] },
+  },
+  {
+    name: 'one buffer of two that is more than half full',
+    series: [ALIVE, ...buffer(60), ...buffer(0, 'b')],
+    fires: { 8: [], 60: ['CaptureBufferFilling'] },
+  },
+  {
+    name: 'a buffer that is half full',
+    series: [ALIVE, ...buffer(50)],
+    fires: { 60: [] },
+  },
 ];
 
-const ALERTS = ['ModelAccuracyDegraded', 'DataDriftDetected', 'DriftCheckSilent'];
+const ALERTS = [
+  ...['ModelAccuracyDegraded', 'ModelLatencyHigh', 'ModelErrorRateHigh'],
+  ...['DataDriftDetected', 'DriftCheckSilent', 'CaptureShedding', 'CaptureBufferFilling'],
+];
 
 beforeAll(() => writeFileSync(join(directory, 'rules.yaml'), stringify(rules())));
 
 test('the rules are valid', () => {
   expect(promtool('check', 'rules', 'rules.yaml')).toMatchObject({
     status: 0,
-    output: expect.stringContaining('3 rules found'),
+    output: expect.stringContaining(`${ALERTS.length} rules found`),
   });
 });
 
@@ -184,9 +268,9 @@ test('annotations are filled in', () => {
   });
 });
 
-/** A rule's own labels, and the version where the series that fires has one. */
+/** A rule's own labels, and the version where the series that fires has one: checks and collectors are of all versions. */
 function expectedLabels(alert: string, own: Rendered, series: readonly Rendered[]): Rendered {
-  if (alert === 'DriftCheckSilent') return own;
+  if (alert === 'DriftCheckSilent' || alert.startsWith('Capture')) return own;
   const two = series.some(({ series: name }) => name.includes('version="v4"'));
   return { ...own, version: two ? 'v4' : 'v3' };
 }

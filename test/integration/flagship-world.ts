@@ -1,7 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { MlopsApp } from 'cdk8s-mlops';
 import { LABELS } from 'cdk8s-mlops/contract';
@@ -12,7 +18,7 @@ import { type ApiReply, type ApiRequest, KubernetesFront, notFound } from '../su
 import { find, type Rendered } from '../support/synth';
 import { type PodResult, runPod } from './pod';
 import { startMlflow, startMoto, storeEnvironment } from './real-servers';
-import { Server } from './server';
+import { freePort, Server, untilReady } from './server';
 
 const APPS = ['drift-checker', 'gate-evaluator'] as const;
 const [config] = environments;
@@ -94,17 +100,30 @@ export class FlagshipWorld {
     return this.pod(template, template.container);
   }
 
-  /** Runs the drift check. */
-  public driftCheck(): Promise<PodResult> {
-    const { spec } = find(this.objects, 'CronJob', 'fraud-detector-drift-check').spec.jobTemplate.spec.template;
+  /** Runs the drift check, or that of performance alone. */
+  public driftCheck(name: 'drift-check' | 'performance' = 'drift-check'): Promise<PodResult> {
+    const { spec } = find(this.objects, 'CronJob', `fraud-detector-${name}`).spec.jobTemplate.spec.template;
     return this.pod(spec, spec.containers[0]);
   }
 
-  private pod(pod: Rendered, container: Rendered): Promise<PodResult> {
+  /** Runs a collector as long as it is asked, by its address; only its port is another, which may be taken. */
+  public async collector(ask: (url: string) => Promise<void>): Promise<PodResult> {
+    const { spec } = find(this.objects, 'Deployment', 'fraud-detector-capture').spec.template;
+    const [{ args, ports, readinessProbe, ...container }] = spec.containers;
+    const port = await freePort();
+    const own = args.map((argument: string) => (argument === String(ports[0].containerPort) ? String(port) : argument));
+    const url = `http://127.0.0.1:${port}`;
+    return this.pod(spec, { ...container, args: own }, async () => {
+      await untilReady(`${url}${readinessProbe.httpGet.path}`);
+      await ask(url);
+    });
+  }
+
+  private pod(pod: Rendered, container: Rendered, meanwhile?: () => Promise<void>): Promise<PodResult> {
     const app = APPS.find((each) => container.image.includes(each))!;
     const service = (name: string): string => `${name}.${config!.namespace}.svc`;
     return runPod({
-      ...{ pod, container, objects: this.objects, env: this.env },
+      ...{ pod, container, objects: this.objects, env: this.env, meanwhile },
       app: join(this.directory, app),
       dockerfile: readFileSync(join(__dirname, `../../apps/${app}/Dockerfile`), 'utf8'),
       hosts: { [service('mlflow')]: this.host, [service('pushgateway')]: this.host },
@@ -130,6 +149,22 @@ export class FlagshipWorld {
     const name = pathname.split('/').at(-1)!;
     const found = this.objects.find((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
     return found ? { status: 200, body: found } : notFound('configmaps', name);
+  }
+
+  /** Rows of the Parquet files under a prefix that a condition holds for. */
+  public async rows(Bucket: string, Prefix: string, where: string): Promise<Rendered[]> {
+    const { Contents = [] } = await this.s3!.send(new ListObjectsV2Command({ Bucket, Prefix }));
+    const keys = Contents.map(({ Key }) => Key!).filter((key) => key.endsWith('.parquet'));
+    const directory = mkdtempSync(join(this.directory, 'rows-'));
+    for (const [index, Key] of keys.entries()) {
+      const { Body } = await this.s3!.send(new GetObjectCommand({ Bucket, Key }));
+      writeFileSync(join(directory, `${index}.parquet`), await Body!.transformToByteArray());
+    }
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const files = `read_parquet('${directory}/*.parquet', union_by_name = true)`;
+    const reader = await connection.runAndReadAll(`SELECT * FROM ${files} WHERE ${where}`);
+    connection.closeSync();
+    return reader.getRowObjectsJson();
   }
 
   private async parquet(query: string): Promise<Buffer> {

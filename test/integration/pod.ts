@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Readable } from 'node:stream';
 import { CONTAINER_USER } from 'cdk8s-mlops/contract';
 import { type Rendered } from '../support/synth';
 
@@ -22,6 +23,8 @@ export interface PodOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Folder with the token and the cluster's authority. */
   readonly serviceAccount?: string;
+  /** What a server is asked while it runs; then it gets a SIGTERM, and has as long as the pod says to end. */
+  readonly meanwhile?: () => Promise<void>;
 }
 
 /** What became of a container. */
@@ -47,11 +50,11 @@ export async function runPod(options: PodOptions): Promise<PodResult> {
       .map(([name, ip]) => `${ip} ${name}\n`)
       .join(''),
   );
-  mkdirSync(file('tmp'));
   const env = { ...imageVariables(options.dockerfile), ...options.env, ...environment(container) };
   const args = [
     ...['--unshare-user', '--unshare-pid', '--uid', String(CONTAINER_USER), '--gid', String(CONTAINER_USER)],
-    ...['--die-with-parent', '--clearenv', '--proc', '/proc', '--dev', '/dev'],
+    // As in a container, the program is the first process, and so gets signals itself.
+    ...['--as-pid-1', '--info-fd', '3', '--die-with-parent', '--clearenv', '--proc', '/proc', '--dev', '/dev'],
     ...['--ro-bind', '/usr/lib', '/usr/lib', '--ro-bind-try', '/usr/lib64', '/usr/lib64'],
     ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
     ...[
@@ -75,14 +78,23 @@ export async function runPod(options: PodOptions): Promise<PodResult> {
     ...(container.args ?? []).map((argument: string) => expand(argument, env)),
   ];
   if (pod.containers === undefined && pod.container === undefined) throw new Error('not a pod or template');
-  return new Promise((resolve, reject) => {
-    const child = spawn('bwrap', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (status) => resolve({ status, stdout, stderr, tmp: file('tmp') }));
+  const child = spawn('bwrap', args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '', info: '' };
+  Object.keys(output).forEach((name, index) => {
+    const stream = child.stdio[index + 1] as Readable;
+    stream.on('data', (chunk: Buffer) => (output[name as keyof typeof output] += chunk.toString()));
   });
+  const ended = new Promise<PodResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ ...output, status, tmp: file('tmp') }));
+  });
+  if (!options.meanwhile) return ended;
+  await Promise.race([options.meanwhile(), ended]);
+  // The name that the sandbox's first process has outside of it.
+  const { 'child-pid': first } = JSON.parse(output.info) as { 'child-pid': number };
+  process.kill(first, 'SIGTERM');
+  const killed = setTimeout(() => process.kill(first, 'SIGKILL'), pod.terminationGracePeriodSeconds * 1000);
+  return ended.finally(() => clearTimeout(killed));
 }
 
 /** `ENV A=1 B=2` of a Dockerfile. */
@@ -106,12 +118,12 @@ function expand(text: string, env: Readonly<Record<string, string>>): string {
 function volumes({ pod, container, objects }: PodOptions, directory: string): string[] {
   return container.volumeMounts.flatMap(({ name, mountPath }: Rendered) => {
     const volume = pod.volumes.find((each: Rendered) => each.name === name);
-    if (volume.emptyDir) return ['--bind', join(directory, 'tmp'), mountPath];
+    const folder = join(directory, name === 'tmp' ? name : `volume-${name}`);
+    mkdirSync(folder, { recursive: true });
+    if (volume.emptyDir) return ['--bind', folder, mountPath];
     const target = volume.configMap.name;
     const config = objects.find((object) => object.kind === 'ConfigMap' && object.metadata.name === target);
     if (!config) throw new Error(`the volume '${name}' is of a ConfigMap '${target}' that is not rendered`);
-    const folder = join(directory, `volume-${name}`);
-    mkdirSync(folder);
     for (const [key, text] of Object.entries<string>(config.data)) writeFileSync(join(folder, key), text);
     return ['--ro-bind', folder, mountPath];
   });

@@ -10,6 +10,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Waits until an address answers with success. */
+export async function untilReady(url: string, timeout = 90_000): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!(await fetch(url).catch(() => undefined))?.ok) {
+    if (Date.now() > deadline) throw new Error(`${url} did not become ready`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** A server that runs for the time of a test. */
 export class Server {
   /** Starts a program and waits until `readyUrl` answers with success. */

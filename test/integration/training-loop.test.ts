@@ -17,6 +17,7 @@ import { MlflowRegistry } from '../../apps/gate-evaluator/registry/mlflow-regist
 import { environments } from '../../examples/fraud-detection/config';
 import { fraudDetector } from '../../examples/fraud-detection/model';
 import { type Rendered } from '../support/synth';
+import { post } from './census-traffic';
 import { FlagshipWorld } from './flagship-world';
 import { type PodResult } from './pod';
 import { MLFLOW_BIN } from './real-servers';
@@ -208,6 +209,79 @@ test('live data that drifted starts the training once, and is seen', async () =>
   expect(await namesUnder(buckets.predictions, 'reports/')).toEqual(['report.html', 'report.json']);
 });
 
+test('what is asked and answered now is taken by the collector, and the next check finds it in the log, with its label', async () => {
+  const collected = succeeded(
+    await world.collector(async (url) => {
+      for (const [index, name] of CALLS.entries())
+        for (const kind of ['request', 'response'] as const)
+          expect(await post(url, eventHeaders(kind, name), eventBody(kind, index))).toBe(200);
+      const labels = CALLS.map((name, index) => ({ request_id: name, label: index === 0 ? 'fraud' : 'legitimate' }));
+      expect(await post(`${url}/v1/labels`, {}, JSON.stringify({ labels }))).toBe(200);
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      const of = 'model="fraud-detector",namespace="fraud"';
+      for (const metric of [METRICS.inferenceRequests, METRICS.inferenceResponses])
+        expect(metrics).toMatch(new RegExp(`^${metric.name}\\{.*version="1".*\\} 3$`, 'm'));
+      expect(metrics).toContain(
+        `${METRICS.captureBufferLimit.name}{${of}} ${Math.floor(0.9 * (2048 - 112) * 2 ** 20)}`,
+      );
+    }),
+  );
+  expect(collected.stderr).toContain('everything is in the store');
+
+  succeeded(await world.driftCheck('performance'));
+  const compaction = `{instance="",job="drift-checker-compaction",model="fraud-detector",namespace="fraud"}`;
+  expect(await pushed()).toContain(`${METRICS.compactionRows.name}${compaction} 3`);
+  const rows = await world.rows(buckets.predictions, 'fraud-detector/dt=', "request_id LIKE 'payment-%'");
+  expect(rows).toHaveLength(3);
+  expect(rows.find(({ request_id: id }) => id === 'payment-0')).toMatchObject({
+    ...{ version: '1', amount: 20, country: 'DE', prediction: 'legitimate', prediction_score: 0.1, label: 'fraud' },
+  });
+  // Recorded in buckets: one value for each bin of the champion's profile.
+  const [distance, ...others] = new Set(rows.map((row) => row.distance_from_home_km as number));
+  expect([distance, others]).toEqual([expect.any(Number), []]);
+  expect([17, 17.1, 17.2]).not.toContain(distance);
+  expect(world.workflows.size).toBe(2);
+});
+
+const CALLS = ['payment-0', 'payment-1', 'payment-2'];
+
+/** The headers of KServe's payload logger. */
+function eventHeaders(kind: 'request' | 'response', id: string): Record<string, string> {
+  return {
+    'ce-specversion': '1.0',
+    'ce-type': `org.kubeflow.serving.inference.${kind}`,
+    'ce-id': id,
+    'ce-source': 'fraud-detector-predictor-5d8f-x2kqp',
+    'ce-time': new Date(Date.now() - (kind === 'request' ? 20 : 10)).toISOString(),
+    'ce-inferenceservicename': 'fraud-detector',
+    'ce-namespace': 'fraud',
+    'ce-annotations': JSON.stringify({ 'cdk8s-mlops.dev/version': '1', 'cdk8s-mlops.dev/role': 'stable' }),
+  };
+}
+
+function eventBody(kind: 'request' | 'response', index: number): string {
+  const instance = {
+    ...{
+      amount: 20 + index,
+      seconds_since_last_payment: 600,
+      payments_last_24h: 2,
+      distance_from_home_km: 17 + index / 10,
+    },
+    ...{ merchant_category: 'food', channel: 'chip', country: 'DE' },
+  };
+  const tensor = (name: string, value: unknown, datatype: string): object => ({
+    ...{ name, datatype, shape: [1], data: [value] },
+  });
+  const inputs = Object.entries(instance).map(([name, value]) =>
+    tensor(name, value, typeof value === 'number' ? 'FP64' : 'BYTES'),
+  );
+  const outputs = [
+    tensor('predict', 'legitimate', 'BYTES'),
+    { name: 'predict_proba', datatype: 'FP64', shape: [1, 2], data: [0.9, 0.1] },
+  ];
+  return JSON.stringify(kind === 'request' ? { inputs } : { model_name: 'fraud-detector', outputs });
+}
+
 test('the retraining is admitted, and its better candidate passes against the champion and becomes version 2', async () => {
   const { metadata } = [...world.workflows.values()].find(({ kind }) => kind === 'Workflow')!;
   const run: Run = { run: metadata.name, reason: 'drift' };
@@ -247,7 +321,7 @@ async function uploadLive(): Promise<void> {
   for (let hour = 1; hour <= 24; hour++) {
     const start = new Date(end - hour * 3_600_000).toISOString();
     const row = (version: string): string =>
-      `, uuid()::VARCHAR AS request_id, TIMESTAMPTZ '${start}' + INTERVAL (i) SECOND AS timestamp, 'fraud-detector' AS model, '${version}' AS version, 'legitimate' AS prediction, 0.2 AS prediction_score`;
+      `, uuid()::VARCHAR AS request_id, TIMESTAMPTZ '${start}' + INTERVAL (i) SECOND AS timestamp, 'fraud-detector' AS model, '${version}' AS version, 'legitimate' AS prediction, 0.2 AS prediction_score, NULL::VARCHAR AS label, NULL::TIMESTAMPTZ AS label_timestamp`;
     const drifted = { scale: 4, country: "['US', 'BR', 'DE'][1 + i % 3]" };
     const live = payments(500, { ...drifted, more: row('1') });
     const shadow = payments(500, { ...drifted, more: row('2') });

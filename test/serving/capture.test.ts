@@ -33,6 +33,7 @@ import {
 const KNATIVE = ServingEngine.kserveKnative();
 const DEPLOYMENT = ServingEngine.deployment();
 const OWN = ServingRuntime.custom({ image: 'registry.example/churn-server:1' });
+const MIB = 2 ** 20;
 const KEY = SecretReference.of('capture', 'hash-key');
 
 type Props = Partial<ServedModelProps> & { readonly platformProps?: Partial<MlModelPlatformProps> };
@@ -154,7 +155,7 @@ describe('the collector', () => {
 
   test('has a Service that keeps one server with one replica', () => {
     const { selector, ...spec } = find(synth(), 'Service', 'churn-capture').spec;
-    expect(spec).toEqual({ sessionAffinity: 'ClientIP', ports: [{ name: 'http', port: 80, targetPort: 'http' }] });
+    expect(spec).toEqual({ sessionAffinity: 'ClientIP', ports: [{ name: 'http', port: 80, targetPort: 8080 }] });
     expect(collector().template.metadata.labels).toMatchObject(selector);
   });
 
@@ -185,7 +186,7 @@ describe('configuration', () => {
       sampling: 1,
       pairingHours: 6,
       labelDays: 30,
-      limits: { ...CAPTURE_DEFAULTS.limits, bufferBytes: Math.floor(0.9 * 2 ** 31) },
+      limits: { ...CAPTURE_DEFAULTS.limits, bufferBytes: Math.floor(0.9 * (2048 - 112) * MIB) },
     });
     expect(collector().replicas).toBeUndefined();
     expect(container().resources).toEqual({
@@ -229,7 +230,7 @@ describe('configuration', () => {
       requestIdHeader: 'X-Request-Id',
       pairingHours: 1,
       labelDays: 60,
-      limits: { bufferBytes: Math.floor(0.9 * 10 * 2 ** 30) },
+      limits: { bufferBytes: Math.floor(0.9 * (10_240 - 112) * MIB) },
     });
     const objects = synth(props);
     const { spec } = collector(props).template;
@@ -384,6 +385,15 @@ describe('network', () => {
   });
 });
 
+test.each(['256Mi', '1Gi', '2Gi', '100Gi'])('a buffer of %s is not evicted before it is full', (bufferSize) => {
+  const { memoryBytes, segmentBytes, bufferBytes } = configuration({ capture: Capture.on({ bufferSize }) }).limits;
+  const [, number = '', unit = ''] = /^(\d+)(.i)$/.exec(bufferSize) ?? [];
+  const disk = Number(number) * (unit === 'Gi' ? 1024 : 1) * MIB;
+  // Labels are taken a little longer than events; what is in memory is written; two segments are packed at a time.
+  expect(1.05 * bufferBytes + memoryBytes + 2 * segmentBytes).toBeLessThan(disk);
+  expect(bufferBytes).toBeGreaterThan(segmentBytes);
+});
+
 describe('bad input', () => {
   test('every option that is wrong is reported at once', () => {
     const options = {
@@ -412,7 +422,8 @@ describe('bad input', () => {
     [{ requestIdHeader: 'X-Request-ID' }, /spell it 'X-Request-Id'/],
     [{ replicas: { min: 3, max: 2 } }, /'replicas.min' \(3\) must not be above the maximum \(2\)/],
     [{ replicas: { max: 1 } }, /'replicas.min' \(2\) must not be above the maximum \(1\)/],
-    [{ bufferSize: '30Mi' }, /'bufferSize' \('30Mi'\) must be at least 64Mi/],
+    [{ bufferSize: '255Mi' }, /'bufferSize' \('255Mi'\) must be at least 256Mi/],
+    [{ bufferSize: '0' }, /'bufferSize' \('0'\)/],
     [
       { resources: { ephemeralStorage: '1Gi' } },
       /'resources.ephemeralStorage' \('1Gi'\) must not be below 'bufferSize' \(2Gi\)/,
@@ -423,7 +434,7 @@ describe('bad input', () => {
   );
 
   test('a header and a buffer that are just right', () => {
-    expect(() => Capture.on({ requestIdHeader: 'Ce-Id', bufferSize: '64Mi' })).not.toThrow();
+    expect(() => Capture.on({ requestIdHeader: 'Ce-Id', bufferSize: '256Mi' })).not.toThrow();
   });
 
   test('nowhere to keep predictions', () => {

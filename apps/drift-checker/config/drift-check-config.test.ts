@@ -7,8 +7,8 @@ import {
   ModelSource,
   QualityGates,
   ServedModel,
-  ServingEngine,
   ServingRuntime,
+  StorageInitializer,
   TrainingEngine,
   TrainingPipeline,
   Workspace,
@@ -66,6 +66,8 @@ test.each([
   ['namespace', 5],
   ['schema', null],
   ['predictions', ''],
+  ['capture', ''],
+  ['capture', true],
   ['labels', ''],
   ['columns.label', 5],
   ['reference.registry', 'mlflow:5000'],
@@ -136,9 +138,10 @@ test('a column role that does not exist is named with the one that was meant', a
 describe('what DriftAlerting renders', () => {
   const render = (props: Partial<DriftAlertingProps>, retrains: boolean, engine?: TrainingEngine): string => {
     const chart = newChart();
+    const platform = newPlatform(chart, { storageInitializer: StorageInitializer.restricted() });
     const servedModel = new ServedModel(chart, 'serving', {
-      ...{ platform: newPlatform(chart), model: newModel(), engine: ServingEngine.deployment() },
-      ...{ source: ModelSource.uri('s3://acme-models/churn/v1'), runtime: ServingRuntime.sklearn() },
+      ...{ platform, model: newModel(), runtime: ServingRuntime.sklearn() },
+      source: ModelSource.uri('s3://acme-models/churn/v1'),
     });
     const training =
       retrains &&
@@ -148,10 +151,7 @@ describe('what DriftAlerting renders', () => {
         gates: QualityGates.fromObject({ metrics: { accuracy: { minimum: 0.9 } } }),
         steps: { train: { image: 'train:1', command: ['train'] } },
       });
-    new DriftAlerting(chart, 'drift', {
-      ...{ servedModel, predictionLogUri: 's3://acme-predictions/churn', retrains: training || undefined },
-      ...props,
-    });
+    new DriftAlerting(chart, 'drift', { servedModel, retrains: training || undefined, ...props });
     return find(rendered(chart), 'ConfigMap', 'churn-drift-check').data['drift-check.yaml'];
   };
   const parsed = (text: string): DriftCheckFile => parseYaml(text, 'drift-check.yaml', DRIFT_CHECK_CONFIG);
@@ -159,7 +159,16 @@ describe('what DriftAlerting renders', () => {
   test('with defaults is read', () => {
     const text = render({}, false);
     expect(parsed(text)).toEqual(parse(text));
-    expect(parsed(text)).toMatchObject({ model: 'churn', window: { hours: 24, minRows: 500, extendDays: 7 } });
+    expect(parsed(text)).toMatchObject({
+      ...{ model: 'churn', window: { hours: 24, minRows: 500, extendDays: 7 } },
+      ...{ predictions: 's3://acme-predictions/churn', capture: '/etc/mlops/capture/capture.yaml' },
+    });
+  });
+
+  test('for a log that somebody else writes is read, and has no capture', () => {
+    const config = parsed(render({ predictionLogUri: 's3://warehouse/churn' }, false));
+    expect(config.predictions).toBe('s3://warehouse/churn');
+    expect(config).not.toHaveProperty('capture');
   });
 
   test.each([
