@@ -164,8 +164,12 @@ export class CaptureCollector extends Construct {
       template: {
         metadata: {
           labels: objectLabels({ app: APP, component: COMPONENTS.capture, model: model.name }),
-          // The program reads its files when it starts.
-          annotations: { [ANNOTATIONS.configHash]: hash },
+          annotations: {
+            // The program reads its files when it starts.
+            [ANNOTATIONS.configHash]: hash,
+            // It brings away what it holds when it is told to end: a node need not stay for it.
+            'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes': 'tmp,buffer',
+          },
         },
         spec: this.pod(),
       },

@@ -138,6 +138,13 @@ describe('the collector', () => {
     expect(budget).toMatchObject({ maxUnavailable: 1, selector: labelSelector });
   });
 
+  test('its volumes keep no node from being removed', () => {
+    const { template } = collector();
+    const local = template.spec.volumes.filter((volume: any) => volume.emptyDir).map((volume: any) => volume.name);
+    const annotation = 'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes';
+    expect(template.metadata.annotations[annotation]).toBe(local.join(','));
+  });
+
   test('is probed where it says how it is', () => {
     const { readinessProbe, livenessProbe } = container();
     expect(readinessProbe.httpGet).toEqual({ path: '/readyz', port: 'http' });
