@@ -140,7 +140,9 @@ describe('the collector', () => {
 
   test('its volumes keep no node from being removed', () => {
     const { template } = collector();
-    const local = template.spec.volumes.filter((volume: any) => volume.emptyDir).map((volume: any) => volume.name);
+    const local = (template.spec.volumes as Rendered[])
+      .filter((volume) => volume.emptyDir)
+      .map((volume) => volume.name);
     const annotation = 'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes';
     expect(template.metadata.annotations[annotation]).toBe(local.join(','));
   });
