@@ -74,3 +74,39 @@ test('signals are listened to only while a command runs', async () => {
   await runApp(APP, ['answer']);
   expect(process.listenerCount('SIGTERM')).toBe(before);
 });
+
+describe('a command with time to end', () => {
+  let exit: jest.SpyInstance;
+  beforeEach(() => {
+    exit = jest.spyOn(process, 'exit').mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
+    });
+  });
+
+  /** Runs a command that does something once it was told to end, which it is at once. */
+  function ended(graceMs: number | undefined, atEnd: () => Promise<number>): Promise<number> {
+    const slow: RunnableCommand = {
+      ...command('slow', ({ signal }) => {
+        const told = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        process.emit('SIGTERM', 'SIGTERM');
+        return told.then(atEnd);
+      }),
+      graceMs,
+    };
+    return runApp({ ...APP, commands: [slow] }, ['slow']);
+  }
+
+  test('ends by itself, with its own exit code', async () => {
+    expect(await ended(10_000, () => Promise.resolve(0))).toBe(0);
+    expect(await ended(10_000, () => Promise.reject(Failure.unreachable('left')))).toBe(3);
+    expect(exit).not.toHaveBeenCalled();
+  });
+
+  test('is broken off once that time is over', async () => {
+    await expect(ended(1, () => new Promise(() => undefined))).rejects.toThrow('exit 143');
+  });
+
+  test('others are broken off at once', async () => {
+    await expect(ended(undefined, () => Promise.resolve(0))).rejects.toThrow('exit 143');
+  });
+});

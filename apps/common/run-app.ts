@@ -69,7 +69,8 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
     work = command.run({ call, log, env: process.env, signal: ended.signal, print });
     return await Promise.race([work, aborted(ended.signal, graceMs)]);
   } catch (error) {
-    if (ended.signal.aborted && graceMs === undefined) {
+    // Of a command with time to end only the lack of it: how it ended otherwise is its own to say.
+    if (ended.signal.aborted && (graceMs === undefined || error === ended.signal.reason)) {
       await Promise.race([work?.catch(() => undefined), sleep(GRACE_MS)]);
       log.error(
         `${messageOf(ended.signal.reason)} before it was done: files are whole or absent, and no retraining is asked for any more`,

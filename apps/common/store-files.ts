@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { diskProblem } from './atomic-files';
 import { Failure } from './failure';
@@ -29,22 +28,28 @@ export class StoreFolder {
     return files.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Moves a file of this machine there. */
-  public async put(path: string, name: string): Promise<void> {
+  /** Moves a file of this machine there; what a signal ends is not there. */
+  public async put(path: string, name: string, signal?: AbortSignal): Promise<void> {
     const { location } = this;
     if (location.kind === 'file') return this.putLocal(location.path, path, name);
     const { sdk, client } = await store();
-    const { size } = await stat(path);
-    await explained(`write ${joinUri(this.uri, name)}`, () =>
-      client.send(
-        new sdk.PutObjectCommand({
-          Bucket: location.bucket,
-          Key: keyOf(location, name),
-          Body: createReadStream(path, { highWaterMark: 1 << 20 }),
-          ContentLength: size,
-        }),
-      ),
-    );
+    // Opened before it is handed on: nobody would hear of it if it could not be.
+    const file = await open(path);
+    try {
+      const { size: ContentLength } = await file.stat();
+      // What is in memory is sent again when the store hangs up; a stream is used up then.
+      const Body =
+        ContentLength <= LARGEST_WHOLE
+          ? await file.readFile()
+          : file.createReadStream({ highWaterMark: 1 << 20, autoClose: false });
+      const command = new sdk.PutObjectCommand({
+        ...{ Bucket: location.bucket, Key: keyOf(location, name), Body, ContentLength },
+      });
+      await explained(`write ${joinUri(this.uri, name)}`, () => client.send(command, { abortSignal: signal }));
+    } finally {
+      // A store that cannot be reached reads none of it.
+      await file.close();
+    }
     await rm(path, { force: true });
   }
 
@@ -213,6 +218,8 @@ function tagOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** Larger files are not held in memory. */
+const LARGEST_WHOLE = 16 * 1024 ** 2;
 const PARALLEL = 8;
 const UNFINISHED = '.part';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */

@@ -389,7 +389,7 @@ function reportOf(name: string): DriftReport {
 
 async function logRows(): Promise<{ readonly request_id: string }[]> {
   mkdirSync(at('log'), { recursive: true });
-  const parts = (await keys()).filter((key) => key.endsWith('.parquet') && key.includes('/dt='));
+  const parts = (await keys()).filter((key) => key.startsWith('employment/dt='));
   for (const [index, Key] of parts.entries()) {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
     writeFileSync(at(`log/${index}.parquet`), await Body!.transformToByteArray());

@@ -35,20 +35,28 @@ export class Database {
     });
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'");
-    return new Database(instance, connection, threads);
+    return new Database(instance, connection, threads, { names: 0 }, true);
   }
-
-  private names = 0;
 
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly connection: DuckDBConnection,
     private readonly threads: number,
+    private readonly counter: { names: number },
+    /** Whether the data is gone when this is closed. */
+    private readonly isFirst: boolean,
   ) {}
+
+  /** The same data, asked beside whatever else is: temporary tables are of its own. */
+  public async connect(): Promise<Database> {
+    const connection = await this.instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    return new Database(this.instance, connection, this.threads, this.counter, false);
+  }
 
   /** A name that nothing else in the database has. */
   public newName(prefix: string): string {
-    return `${prefix}_${this.names++}`;
+    return `${prefix}_${this.counter.names++}`;
   }
 
   public async run(sql: string): Promise<void> {
@@ -132,7 +140,7 @@ export class Database {
 
   public close(): void {
     this.connection.closeSync();
-    this.instance.closeSync();
+    if (this.isFirst) this.instance.closeSync();
   }
 }
 
@@ -141,7 +149,8 @@ const CHUNK = 2048;
 
 /** Appends rows, which are handed to the database by column. */
 export class TableWriter {
-  private columns: (number | string | null)[][];
+  private readonly numbers: readonly (Float64Array | undefined)[];
+  private readonly texts: readonly (string | null)[][];
   private rows = 0;
 
   constructor(
@@ -149,12 +158,30 @@ export class TableWriter {
     private readonly appender: DuckDBAppender,
     private readonly kinds: readonly ('number' | 'text')[],
   ) {
-    this.columns = kinds.map(() => []);
+    this.numbers = kinds.map((kind) => (kind === 'number' ? new Float64Array(CHUNK).fill(NaN) : undefined));
+    this.texts = kinds.map((kind) => (kind === 'text' ? new Array<null>(CHUNK).fill(null) : []));
+  }
+
+  /** Sets a number of the row that {@link endRow} ends; NaN is none, and so is what is not set. */
+  public number(column: number, value: number | null): void {
+    if (value !== null) this.numbers[column]![this.rows] = value;
+  }
+
+  /** Sets a text of the row that {@link endRow} ends. */
+  public text(column: number, value: string | null): void {
+    this.texts[column]![this.rows] = value;
+  }
+
+  public endRow(): void {
+    if (++this.rows === CHUNK) this.write();
   }
 
   public append(row: readonly (number | string | null)[]): void {
-    for (let index = 0; index < this.columns.length; index++) this.columns[index]!.push(row[index] ?? null);
-    if (++this.rows === CHUNK) this.write();
+    row.forEach((value, column) => {
+      if (typeof value === 'number') this.number(column, value);
+      else if (value !== null) this.text(column, value);
+    });
+    this.endRow();
   }
 
   /** Hands over the last rows; nothing can be appended any more. */
@@ -169,9 +196,19 @@ export class TableWriter {
       this.kinds.map((kind) => (kind === 'number' ? DOUBLE : VARCHAR)),
       this.rows,
     );
-    chunk.setColumns(this.columns);
+    this.kinds.forEach((_, column) => {
+      const vector = chunk.getColumnVector(column);
+      const numbers = this.numbers[column];
+      const texts = this.texts[column]!;
+      for (let row = 0; row < this.rows; row++) {
+        const number = numbers?.[row];
+        vector.setItem(row, number === undefined ? texts[row]! : Number.isNaN(number) ? null : number);
+      }
+      vector.flush();
+      numbers?.fill(NaN);
+      texts.fill(null);
+    });
     this.appender.appendDataChunk(chunk);
-    this.columns = this.kinds.map(() => []);
     this.rows = 0;
   }
 }

@@ -13,8 +13,18 @@ export class UnreadBody extends Error {
   }
 }
 
+/** What a call takes of the memory beside its body, roughly. */
+const CALL_BYTES = 2048;
+
+/** Bytes of memory that are held for a body that was read. */
+export const heldBytes = (body: Uint8Array): number => body.length + CALL_BYTES;
+
+export function isTooLarge({ headers }: IncomingMessage, limit: number): boolean {
+  return Number(headers['content-length'] ?? 0) > limit;
+}
+
 /**
- * Reads a body. Its memory is taken piece by piece, and the caller's to give back.
+ * Reads a body. Its memory is taken piece by piece, and the caller's to give back: {@link heldBytes}.
  *
  * @throws UnreadBody when it is too large, there is no memory for it, or it breaks off
  */
@@ -22,16 +32,22 @@ export function readBody(request: IncomingMessage, limit: number, memory: Memory
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let length = 0;
+    let held = 0;
     const fail = (outcome: CaptureOutcome, message: string): void => {
       request.off('data', take).off('end', end).off('close', broken).resume();
-      memory.give(length);
+      memory.give(held);
       reject(new UnreadBody(outcome, message));
     };
     const tooLarge = (): void => fail(CAPTURE_OUTCOMES.tooLarge, `the body is larger than ${limit} bytes`);
+    const hold = (bytes: number): boolean => {
+      const isHeld = memory.take(bytes);
+      if (isHeld) held += bytes;
+      else fail(CAPTURE_OUTCOMES.shedMemory, 'too much waits already: send it again later');
+      return isHeld;
+    };
     const take = (part: Buffer): void => {
       if (length + part.length > limit) return tooLarge();
-      if (!memory.take(part.length))
-        return fail(CAPTURE_OUTCOMES.shedMemory, 'too much waits already: send it again later');
+      if (!hold(part.length)) return;
       length += part.length;
       parts.push(part);
     };
@@ -42,7 +58,8 @@ export function readBody(request: IncomingMessage, limit: number, memory: Memory
     const broken = (): void => fail(CAPTURE_OUTCOMES.incomplete, 'the body broke off');
     // An error is followed by the close that is listened to.
     request.on('error', () => undefined);
-    if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge();
+    if (isTooLarge(request, limit)) return tooLarge();
+    if (!hold(CALL_BYTES)) return;
     request.on('data', take).once('end', end).once('close', broken);
   });
 }

@@ -17,12 +17,16 @@ export type CaptureFinding = (typeof CAPTURE_FINDINGS)[keyof typeof CAPTURE_FIND
 
 /** Versions that are counted each by itself. */
 const MOST_VERSIONS = 10;
+/** A version that has not been met for as long makes room for another, in milliseconds. */
+const FORGOTTEN_AFTER = 3_600_000;
+/** A version's name that is longer is none. */
+const LONGEST_VERSION = 128;
 /** Those that are not, and calls that do not say which version answered. */
 export const OTHER_VERSION = 'other';
 export const NO_VERSION = 'unknown';
 
-/** Of an answer, in seconds: from a hundredth to a hundred times what is usual. */
-const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30];
+/** Of an answer, in seconds: beyond the last no objective can be held. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30, 60, 120];
 const SCORES = Array.from({ length: 20 }, (_, index) => (index + 1) / 20);
 /** Of predicted numbers: three a decade, on both sides of 0. */
 const DECADES = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((exponent) =>
@@ -34,6 +38,8 @@ const VALUES = [...DECADES.map((value) => -value).reverse(), 0, ...DECADES];
 export class CaptureMetrics {
   private readonly registry = new Registry();
   private readonly versions = new Map<string, VersionCounts>();
+  /** When the versions that are counted by themselves were met last. */
+  private readonly metAt = new Map<string, number>();
   private readonly events: Counter;
   private readonly findings: Counter;
   private readonly uploads: Counter;
@@ -89,8 +95,10 @@ export class CaptureMetrics {
   }
 
   /** The counts of a version; of the others together once there are too many. */
-  public version(version: string, schema: ModelSchema): VersionCounts {
+  public version(version: string, schema: ModelSchema, now = Date.now()): VersionCounts {
+    if (!this.versions.has(version)) this.makeRoom(now);
     const label = this.labelOf(version);
+    if (label !== OTHER_VERSION) this.metAt.set(label, now);
     const known = this.versions.get(label);
     if (known) return known;
     const counts = new VersionCounts(schema);
@@ -101,9 +109,17 @@ export class CaptureMetrics {
     return counts;
   }
 
-  /** Counts a version's features by the bins of its reference from now on. */
-  public useProfile(version: string, schema: ModelSchema, profile: ReferenceProfile): void {
-    this.version(version, schema).useProfile(profile);
+  /** Whether a version is counted by itself. */
+  public isNamed(version: string): boolean {
+    return this.versions.has(version);
+  }
+
+  /** Counts a version by its own schema, and by the bins of its reference if there is one, from now on. */
+  public useVersion(version: string, schema: ModelSchema, profile?: ReferenceProfile): void {
+    const counts = this.version(version, schema);
+    if (!this.isNamed(version)) return;
+    counts.useSchema(schema);
+    if (profile) counts.useProfile(profile);
   }
 
   private get own(): { readonly model: string; readonly namespace: string } {
@@ -112,7 +128,18 @@ export class CaptureMetrics {
   }
 
   private labelOf(version: string): string {
-    return this.versions.has(version) || this.versions.size < MOST_VERSIONS ? version : OTHER_VERSION;
+    const hasRoom = this.metAt.size < MOST_VERSIONS && version.length <= LONGEST_VERSION;
+    return this.versions.has(version) || hasRoom ? version : OTHER_VERSION;
+  }
+
+  /** Ends the series of the version that was not met for the longest time, if that is long enough. */
+  private makeRoom(now: number): void {
+    if (this.metAt.size < MOST_VERSIONS) return;
+    const [oldest, metAt] = [...this.metAt].reduce((first, each) => (each[1] < first[1] ? each : first));
+    if (now - metAt < FORGOTTEN_AFTER) return;
+    this.versions.delete(oldest);
+    this.metAt.delete(oldest);
+    for (const histogram of [this.durations, this.values]) histogram.remove({ ...this.own, version: oldest });
   }
 
   private exportVersions(): void {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Body, isObject } from '../payload/json-body';
+import { type Body, isObject, type JsonObject } from '../payload/json-body';
 import { PayloadError, shown } from '../payload/payload-error';
 
 /** One body of a call, as the log keeps it until it is compacted. */
@@ -45,12 +45,17 @@ const DATA = ',"data":';
  */
 export function serializeRecord(record: CaptureRecord): string {
   if (record.kind === 'label') return `${JSON.stringify(record)}\n`;
-  const { body, ...head } = record;
-  const bytes = bytesOf(body);
-  if (!isUtf8(bytes)) return `${JSON.stringify({ ...head, bytes: bytes.toString('base64') })}\n`;
+  const head = headOf(record);
+  const bytes = bytesOf(record.body);
+  if (!isUtf8(bytes)) return `${head},"bytes":"${bytes.toString('base64')}"}\n`;
   const text = bytes.toString('utf8');
-  if (bytes[0] !== BRACE || bytes.includes(NEW_LINE)) return `${JSON.stringify({ ...head, body: text })}\n`;
-  return `${JSON.stringify(head).slice(0, -1)}${DATA}${text}}\n`;
+  if (bytes[0] !== BRACE || bytes.includes(NEW_LINE)) return `${head},"body":${JSON.stringify(text)}}\n`;
+  return `${head}${DATA}${text}}\n`;
+}
+
+/** All of a record but its body, without the end; the same for a record that was read as for the one that was written. */
+function headOf({ kind, id, version, time, received, requestId }: Omit<CallRecord, 'body'>): string {
+  return JSON.stringify({ kind, id, version, time, received, requestId }).slice(0, -1);
 }
 
 function bytesOf(body: Body): Buffer {
@@ -85,12 +90,18 @@ export function parseRecord(line: string): CaptureRecord {
 function parseLine(line: string): unknown {
   try {
     const value: unknown = JSON.parse(line);
-    // A body that is no JSON may have closed the record before its end, and added to it.
-    if (isObject(value) && 'data' in value && Object.keys(value).at(-1) !== 'data') return splitLine(line);
-    return value;
+    return isObject(value) && 'data' in value && !isOwnHead(value, line) ? splitLine(line) : value;
   } catch {
     return splitLine(line);
   }
+}
+
+/**
+ * Whether a line begins with what its record says. A body that is no JSON may have closed the record before its end, added to it, and
+ * replaced what it was received with: whose call it is, of which version, and when.
+ */
+function isOwnHead(value: JsonObject, line: string): boolean {
+  return Object.keys(value).at(-1) === 'data' && line.startsWith(`${headOf(value as unknown as CallRecord)}${DATA}`);
 }
 
 /** A record whose body is no JSON: whoever decodes it says what is wrong with it. */

@@ -26,6 +26,13 @@ export interface CollectorOptions {
   readonly hashKey?: string;
 }
 
+/** A call, and what is written of it. */
+interface Prepared {
+  readonly call: CallRecord;
+  readonly line?: string;
+  readonly decoded?: DecodedRequest;
+}
+
 /** An event that is on the disk, and not counted yet. */
 interface Uncounted {
   readonly call: CallRecord;
@@ -47,12 +54,9 @@ const LABEL_RESERVE = 1.05;
 export class Collector {
   private readonly uncounted: Uncounted[] = [];
   private readonly durations = new Durations();
-  private readonly protects: boolean;
   private counting = false;
 
-  constructor(private readonly options: CollectorOptions) {
-    this.protects = options.schema.features.some(isProtected);
-  }
+  constructor(private readonly options: CollectorOptions) {}
 
   /** Calls that wait to be counted. */
   public get backlog(): number {
@@ -60,23 +64,20 @@ export class Collector {
   }
 
   /**
-   * Takes requests and responses of one sender, all or none of them.
+   * Takes requests and responses of one sender, all or none of them. Whatever becomes of them, they are counted.
    *
    * @param bytes that are held in memory for them, given back once they are counted
    */
   public async takeCalls(calls: readonly CallRecord[], bytes: number): Promise<CaptureOutcome> {
-    const share = bytes / calls.length;
-    const kept = calls.filter(({ id }) => isSampled(id, this.options.config.sampling));
-    const prepared = new Map(calls.map((call) => [call, this.prepare(call)]));
-    const lines = kept.map((call) => prepared.get(call)?.line ?? '').join('');
-    const outcome = lines === '' ? CAPTURE_OUTCOMES.sampled : await this.append('events', lines);
-    const isKept = new Set(kept);
-    for (const call of calls) {
-      const own = outcome === CAPTURE_OUTCOMES.stored && !isKept.has(call) ? CAPTURE_OUTCOMES.sampled : outcome;
-      const unrecorded = prepared.get(call)?.line === undefined && own === CAPTURE_OUTCOMES.stored;
-      this.options.metrics.event(call.kind, unrecorded ? CAPTURE_OUTCOMES.malformed : own);
-      this.uncounted.push({ call, bytes: share, decoded: prepared.get(call)?.decoded });
-    }
+    const { sampling } = this.options.config;
+    const prepared = calls.map((call) => ({ ...this.prepare(call), kept: isSampled(call.id, sampling) }));
+    const kept = prepared.filter((each) => each.kept);
+    const outcome = await this.keep(kept.map(({ line }) => line));
+    prepared.forEach(({ call, decoded, kept: own }, index) => {
+      const isLeftOut = outcome === CAPTURE_OUTCOMES.stored && !own;
+      this.options.metrics.event(call.kind, isLeftOut ? CAPTURE_OUTCOMES.sampled : outcome);
+      this.uncounted.push({ call, decoded, bytes: index === calls.length - 1 ? bytes : 0 });
+    });
     this.startCounting();
     return outcome;
   }
@@ -89,10 +90,16 @@ export class Collector {
     return outcome;
   }
 
+  /** @param lines of calls; undefined for those that must not be recorded as they are */
+  private async keep(lines: readonly (string | undefined)[]): Promise<CaptureOutcome> {
+    if (lines.length === 0) return CAPTURE_OUTCOMES.sampled;
+    return lines.includes(undefined) ? CAPTURE_OUTCOMES.malformed : this.append('events', lines.join(''));
+  }
+
   private async append(log: 'events' | 'labels', lines: string): Promise<CaptureOutcome> {
     const { config, bufferBytes } = this.options;
     const limit = config.limits.bufferBytes * (log === 'labels' ? LABEL_RESERVE : 1);
-    if (bufferBytes() + lines.length > limit) return CAPTURE_OUTCOMES.shedBuffer;
+    if (bufferBytes() + Buffer.byteLength(lines) > limit) return CAPTURE_OUTCOMES.shedBuffer;
     try {
       await this.options[log].append(lines);
       return CAPTURE_OUTCOMES.stored;
@@ -102,18 +109,22 @@ export class Collector {
   }
 
   /** What is written of a call; without a line when it holds what must not be recorded and cannot be taken out. */
-  private prepare(call: CallRecord): { line?: string; decoded?: DecodedRequest } {
-    if (!this.protects || call.kind === 'response') return { line: serializeRecord(call) };
+  private prepare(call: CallRecord): Prepared {
     const { versions, schema, hashKey } = this.options;
     const known = call.version === undefined ? undefined : versions.get(call.version);
-    const { features } = known?.schema ?? schema;
+    const { features, task } = known?.schema ?? schema;
+    if (!features.some(isProtected)) return { call, line: serializeRecord(call) };
     try {
+      if (call.kind === 'response') {
+        // It may repeat what it was asked.
+        const { id, rows: predictions } = decodeResponse(call.body, task);
+        return { call, line: serializeRecord({ ...call, body: { id, predictions } }) };
+      }
       const decoded = decodeRequest(call.body, { features });
       const instances = recordedRows(decoded.rows, features, known?.profile, hashKey);
-      const body = JSON.stringify({ ...(decoded.id !== undefined && { id: decoded.id }), instances });
-      return { line: serializeRecord({ ...call, body }), decoded };
+      return { call, line: serializeRecord({ ...call, body: { id: decoded.id, instances } }), decoded };
     } catch (error) {
-      if (error instanceof PayloadError) return {};
+      if (isUndecodable(error)) return { call };
       throw error;
     }
   }
@@ -143,14 +154,14 @@ export class Collector {
     memory.give(bytes);
     const { version = NO_VERSION, time, received } = call;
     const known = call.version === undefined ? undefined : versions.get(version);
+    const own = known?.schema ?? schema;
+    const counts = metrics.version(version, own, received);
     this.findVersion(call, known);
     if (time !== undefined && time > received + CLOCK_TOLERANCE) metrics.finding(CAPTURE_FINDINGS.fromFuture);
     if (call.kind === 'request' && config.requestIdHeader !== undefined && call.requestId === undefined)
       metrics.finding(CAPTURE_FINDINGS.noRequestId);
     const seconds = this.durations.add(call);
     if (seconds !== undefined) metrics.duration(version, seconds);
-    const own = known?.schema ?? schema;
-    const counts = metrics.version(version, own);
     const request = call.kind === 'request';
     if (request) counts.requests++;
     else counts.responses++;
@@ -168,7 +179,7 @@ export class Collector {
         }
       }
     } catch (error) {
-      if (!(error instanceof PayloadError)) throw error;
+      if (!isUndecodable(error)) throw error;
       metrics.finding(request ? CAPTURE_FINDINGS.undecodableRequest : CAPTURE_FINDINGS.undecodableResponse);
     }
   }
@@ -176,9 +187,15 @@ export class Collector {
   private findVersion(call: CallRecord, known: KnownVersion | undefined): void {
     const { metrics, config } = this.options;
     if (call.version === undefined) metrics.finding(CAPTURE_FINDINGS.noVersion);
-    else if (known && !known.registered) metrics.finding(CAPTURE_FINDINGS.unknownVersion);
+    else if (known?.registered === false || !metrics.isNamed(call.version))
+      metrics.finding(CAPTURE_FINDINGS.unknownVersion);
     else if (config.registry !== undefined && !known?.profile) metrics.finding(CAPTURE_FINDINGS.noProfile);
   }
+}
+
+/** A body that is nested deeper than the stack is one, too. */
+function isUndecodable(error: unknown): boolean {
+  return error instanceof PayloadError || error instanceof RangeError;
 }
 
 /** By its id, so that a request and its response, wherever they go, are kept together or not at all. */

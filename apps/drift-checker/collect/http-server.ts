@@ -4,7 +4,7 @@ import { CAPTURE_OUTCOMES, CAPTURE_PATHS, type CaptureFile, type ModelSchema } f
 import { Failure, messageOf } from '../../common/failure';
 import { type Log } from '../../common/log';
 import { PayloadError } from '../payload/payload-error';
-import { readBody, UnreadBody } from './body';
+import { heldBytes, isTooLarge, readBody, UnreadBody } from './body';
 import { type CaptureKind, type CaptureMetrics, type CaptureOutcome } from './capture-metrics';
 import { eventKind, isCloudEvent, readEventHead } from './cloud-event';
 import { type Collector } from './collector';
@@ -18,6 +18,12 @@ export interface CaptureServerOptions {
   readonly metrics: CaptureMetrics;
   readonly memory: Memory;
   readonly log: Log;
+  /**
+   * How long a payload logger waits for a slow disk, in milliseconds: it has few senders, and a model server behind them.
+   *
+   * @default 50
+   */
+  readonly patienceMs?: number;
 }
 
 /** An answer: a status, and what it says. */
@@ -27,10 +33,12 @@ interface Answer {
   readonly contentType?: string;
 }
 
-/** How long a payload logger waits for a slow disk, in milliseconds: it has few senders, and a model server behind them. */
 const PATIENCE = 50;
 const KEEP_ALIVE = 75_000;
 const HEADER_BYTES = 32 * 1024;
+/** How long who has been answered already may go on sending, and what was begun may take once it ends, in milliseconds. */
+const PARTING = 1_000;
+const LAST_CALLS = 10_000;
 
 const STATUS: Readonly<Record<CaptureOutcome, number>> = {
   [CAPTURE_OUTCOMES.stored]: 200,
@@ -48,7 +56,10 @@ const STATUS: Readonly<Record<CaptureOutcome, number>> = {
 /** What is sent to the collector over HTTP, and what Prometheus and Kubernetes ask of it. */
 export class CaptureServer {
   private readonly server: Server;
-  private readonly counted = new WeakSet<Socket>();
+  /** The call of a connection that is being read, and how many of them are not answered yet. */
+  private readonly reading = new WeakMap<Socket, IncomingMessage>();
+  private readonly open = new WeakMap<Socket, number>();
+  private readonly refused = new WeakSet<Socket>();
   private ready = false;
   private ending = false;
 
@@ -66,7 +77,11 @@ export class CaptureServer {
     );
     this.server.maxConnections = connections;
     this.server.on('drop', () => options.metrics.event('unknown', CAPTURE_OUTCOMES.shedMemory));
-    this.server.on('clientError', (_, socket) => this.refuseUnread(socket as Socket));
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.refuseUnread(error, socket as Socket));
+    this.server.on('checkContinue', (request, response) => {
+      if (!isTooLarge(request, options.config.limits.bodyBytes)) response.writeContinue();
+      void this.handle(request, response);
+    });
   }
 
   /** @returns the port @throws Failure when it is taken */
@@ -77,39 +92,52 @@ export class CaptureServer {
       );
       this.server.listen(port, resolve);
     });
+    // Such as no file descriptor for a connection: the others go on.
+    this.server.on('error', (error) => this.options.log.error(`a connection was lost: ${error.message}`));
     this.ready = true;
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Says that it is not ready any more, and goes on answering: senders learn of it later. */
+  /** Says that it is not ready any more, and goes on answering: senders learn of it later, and go elsewhere call by call. */
   public announceEnd(): void {
     this.ready = false;
   }
 
-  /** Refuses what still comes, and closes once everything that was begun is answered. */
+  /** Refuses what still comes, and closes once everything that was begun is answered or has had its time. */
   public async close(): Promise<void> {
+    this.ready = false;
     this.ending = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeIdleConnections();
+    // A server that closes looks after slow senders no more.
+    const { requestSeconds } = this.options.config.limits;
+    const timer = setTimeout(() => this.server.closeAllConnections(), Math.min(requestSeconds * 1000, LAST_CALLS));
     await closed;
+    clearTimeout(timer);
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.open.set(socket, (this.open.get(socket) ?? 0) + 1);
     try {
       const { status, body, contentType } = await this.answer(request);
       if (request.destroyed && !request.complete) return;
       const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
-      const close = this.ending || !request.complete;
+      const close = !this.ready || !request.complete;
       response.writeHead(status, {
         'content-type': contentType ?? 'application/json',
         'content-length': Buffer.byteLength(text),
         ...(status === 503 && { 'retry-after': '5' }),
         ...(close && { connection: 'close' }),
       });
-      response.end(text);
+      response.write(text);
+      if (!request.complete) await rest(request);
+      response.end();
     } catch (error) {
       this.options.log.error({ err: error }, `unexpected: ${messageOf(error)}`);
       if (!response.headersSent) response.writeHead(500).end();
+    } finally {
+      this.open.set(socket, (this.open.get(socket) ?? 0) - 1);
     }
   }
 
@@ -120,7 +148,8 @@ export class CaptureServer {
       if (path === CAPTURE_PATHS.events) return this.takeEvent(request);
       if (path === CAPTURE_PATHS.predictions) return this.takePredictions(request);
       if (path === CAPTURE_PATHS.labels) return this.takeLabels(request);
-    } else if (request.method === 'GET') {
+      metrics.event('unknown', CAPTURE_OUTCOMES.malformed);
+    } else if (request.method === 'GET' || request.method === 'HEAD') {
       if (path === CAPTURE_PATHS.metrics)
         return { status: 200, body: await metrics.text(), contentType: metrics.contentType };
       if (path === CAPTURE_PATHS.live) return { status: 200, body: { live: true } };
@@ -145,8 +174,8 @@ export class CaptureServer {
         const error = `the event is of '${service}', this collector is for ${config.inferenceServices.join(' and ')}`;
         return { outcome: CAPTURE_OUTCOMES.otherModel, error };
       }
-      const taken = collector.takeCalls([{ ...head, received: Date.now(), body }], body.length);
-      return { outcome: await patiently(taken), held: true };
+      const taken = collector.takeCalls([{ ...head, received: Date.now(), body }], heldBytes(body));
+      return { outcome: await patiently(taken, this.options.patienceMs ?? PATIENCE), held: true };
     });
   }
 
@@ -154,7 +183,7 @@ export class CaptureServer {
     return this.take(request, 'request', async (body) => {
       const calls = readPredictions(body, Date.now());
       if (calls.length === 0) return { outcome: CAPTURE_OUTCOMES.stored };
-      return { outcome: await this.options.collector.takeCalls(calls, body.length), held: true };
+      return { outcome: await this.options.collector.takeCalls(calls, heldBytes(body)), held: true };
     });
   }
 
@@ -162,7 +191,6 @@ export class CaptureServer {
     return this.take(request, 'label', async (body) => ({
       // Whoever sends labels may wait: nobody has them but the sender.
       outcome: await this.options.collector.takeLabels(readLabels(body, Date.now(), this.options.schema.task)),
-      counted: true,
     }));
   }
 
@@ -180,6 +208,7 @@ export class CaptureServer {
     let body: Buffer | undefined;
     let held = false;
     try {
+      this.reading.set(request.socket, request);
       body = await readBody(request, config.limits.bodyBytes, memory);
       const { outcome, error, ...taken } = await use(body);
       held = taken.held ?? false;
@@ -188,16 +217,13 @@ export class CaptureServer {
       if (outcome === undefined) return { status: 202, body: { outcome: 'accepted' } };
       return { status: STATUS[outcome], body: { outcome } };
     } catch (error) {
-      if (error instanceof UnreadBody) {
-        if (error.outcome === CAPTURE_OUTCOMES.incomplete) this.counted.add(request.socket);
-        return this.refuse(kind, error.outcome, error.message);
-      }
+      if (error instanceof UnreadBody) return this.refuse(kind, error.outcome, error.message);
+      metrics.event(kind, CAPTURE_OUTCOMES.malformed);
       const problems = error instanceof MalformedCall ? error.problems : undefined;
       if (!problems && !(error instanceof PayloadError)) throw error;
-      metrics.event(kind, CAPTURE_OUTCOMES.malformed);
       return { status: 400, body: { outcome: CAPTURE_OUTCOMES.malformed, errors: problems ?? [messageOf(error)] } };
     } finally {
-      if (body && !held) memory.give(body.length);
+      if (body && !held) memory.give(heldBytes(body));
     }
   }
 
@@ -206,15 +232,36 @@ export class CaptureServer {
     return { status: STATUS[outcome], body: { outcome, errors: [error] } };
   }
 
-  /** A call that came too slowly, or is no HTTP. */
-  private refuseUnread(socket: Socket): void {
-    if (!this.counted.has(socket)) {
-      this.counted.add(socket);
+  /** A call that came too slowly, or is no HTTP; whoever reads its body counts it. */
+  private refuseUnread({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
+    const isReading = this.reading.get(socket)?.complete === false;
+    const isWaiting = (this.open.get(socket) ?? 0) > 0 && !isReading;
+    const isCall = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (isCall && socket.bytesRead > 0 && !isReading && !this.refused.has(socket))
       this.options.metrics.event('unknown', CAPTURE_OUTCOMES.incomplete);
-    }
-    if (socket.writable) socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
-    else socket.destroy();
+    this.refused.add(socket);
+    // To somebody who waits for another answer, this one would be it.
+    if (!isCall || !socket.writable || isWaiting) return void socket.destroy();
+    socket.write(`HTTP/1.1 ${UNREAD_STATUS[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`);
+    socket.destroySoon();
   }
+}
+
+const UNREAD_STATUS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+};
+
+/** Waits for the rest of a body, but not for long: closed before it was sent, the connection would lose the answer. */
+function rest(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(done, PARTING);
+    request.once('end', done).once('close', done).resume();
+  });
 }
 
 interface Taken {
@@ -225,10 +272,10 @@ interface Taken {
   readonly held?: boolean;
 }
 
-async function patiently<T>(work: Promise<T>): Promise<T | undefined> {
+async function patiently<T>(work: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), PATIENCE);
+    timer = setTimeout(() => resolve(undefined), milliseconds);
   });
   try {
     return await Promise.race([work, late]);

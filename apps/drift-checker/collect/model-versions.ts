@@ -17,36 +17,39 @@ export interface KnownVersion {
   readonly registered: boolean;
 }
 
+type Registry = Pick<MlflowClient, 'version' | 'versionByAlias' | 'artifact'>;
+
 export interface ModelVersionsOptions {
   /** The schema file: of every version of which nothing else is known. */
   readonly schema: ModelSchema;
-  readonly registry?: Pick<MlflowClient, 'version' | 'versionByAlias' | 'artifact'>;
+  readonly registry?: Registry;
   readonly log: Log;
-  /** Called once for each version, as soon as it is known. */
+  /** Called for each version, as soon as it is known. */
   readonly onKnown: (version: KnownVersion) => void;
-  /** How long after a failure the registry is asked again, in milliseconds. */
+  /** How long after a failure, or after it did not have a version, the registry is asked again, in milliseconds. */
   readonly retryMs?: number;
 }
+
+/** Versions that are remembered, and that the registry is asked for at the same time: names come with the calls. */
+const MOST_KNOWN = 200;
+const MOST_ASKED = 4;
 
 /** Schemas and profiles of versions, asked of the registry when they are met for the first time. */
 export class ModelVersions {
   private readonly known = new Map<string, KnownVersion>();
   private readonly asking = new Map<string, Promise<void>>();
-  private readonly failedAt = new Map<string, number>();
+  /** Versions of which the registry had nothing to say, and when. */
+  private readonly missedAt = new Map<string, number>();
 
   constructor(private readonly options: ModelVersionsOptions) {}
 
   /** What is known of a version by now; what is not is asked for, and known later. */
   public get(version: string): KnownVersion | undefined {
+    const { registry, schema } = this.options;
+    if (!registry) return { version, schema, registered: true };
     const found = this.known.get(version);
-    if (!found) void this.ask(version);
+    if (!found?.registered && this.asking.size < MOST_ASKED) void this.ask(version);
     return found;
-  }
-
-  /** What is known of a version, once the registry was asked. */
-  public async load(version: string): Promise<KnownVersion> {
-    if (!this.known.has(version)) await this.ask(version);
-    return this.known.get(version) ?? { version, schema: this.options.schema, registered: false };
   }
 
   /** Asks for the versions that serve now, so that they are counted from the first call on. */
@@ -65,16 +68,18 @@ export class ModelVersions {
 
   private ask(version: string): Promise<void> {
     const { retryMs = 30_000, log } = this.options;
-    if (Date.now() - (this.failedAt.get(version) ?? -Infinity) < retryMs) return Promise.resolve();
+    if (Date.now() - (this.missedAt.get(version) ?? -Infinity) < retryMs) return Promise.resolve();
     const running = this.asking.get(version);
     if (running) return running;
-    const asked = this.fetch(version)
+    const asked = this.fetch(version, this.options.registry!)
       .then((found) => {
         this.known.set(version, found);
+        if (this.known.size > MOST_KNOWN) this.forgetOne();
+        if (!found.registered) this.miss(version);
         this.options.onKnown(found);
       })
       .catch((error: unknown) => {
-        this.failedAt.set(version, Date.now());
+        this.miss(version);
         log.warn({ version }, `its reference profile is not known yet: ${messageOf(error)}`);
       })
       .finally(() => this.asking.delete(version));
@@ -82,9 +87,19 @@ export class ModelVersions {
     return asked;
   }
 
-  private async fetch(version: string): Promise<KnownVersion> {
-    const { registry, schema } = this.options;
-    if (!registry) return { version, schema, registered: true };
+  /** Names that are none must not make it forget those that serve. */
+  private forgetOne(): void {
+    const all = [...this.known.values()];
+    this.known.delete((all.find(({ registered }) => !registered) ?? all[0]!).version);
+  }
+
+  private miss(version: string): void {
+    this.missedAt.set(version, Date.now());
+    if (this.missedAt.size > MOST_KNOWN) this.missedAt.delete(this.missedAt.keys().next().value!);
+  }
+
+  private async fetch(version: string, registry: Registry): Promise<KnownVersion> {
+    const { schema } = this.options;
     // Registries count versions: what is no number is not one of theirs.
     const found = /^\d+$/.test(version) ? await registry.version(schema.model, version) : undefined;
     if (!found) return { version, schema, registered: false };

@@ -6,6 +6,7 @@ import { type CallRecord, type LabelRecord } from './capture-record';
 
 /** Most problems that one answer lists. */
 const MOST_PROBLEMS = 20;
+const MOST_NAMES = 8;
 const LONGEST_ID = 512;
 
 /** Something that was sent and is not as it should be, with everything that is wrong. */
@@ -26,18 +27,27 @@ export function readPredictions(body: Uint8Array, received: number): CallRecord[
     body,
     'predictions',
     ['request_id', 'timestamp', 'version', 'features', 'prediction', 'prediction_score', 'duration_seconds'],
-    (item, report) => {
+    (item, tell) => {
+      let isSound = true;
+      const report: Report = (...problem) => {
+        isSound = false;
+        tell(...problem);
+      };
       const id = requestId(item, report);
       const { version, features, prediction, prediction_score: score, duration_seconds: duration } = item;
-      if (typeof version !== 'string' || version === '')
-        report('version', version, 'the version that answered, as text');
+      if (!isId(version)) report('version', version, `the version that answered, ${ID}`);
       if (!isObject(features)) report('features', features, 'an object of feature names and values');
-      if (prediction === undefined) report('prediction', prediction, 'what the model answered, or null');
-      if (score !== undefined && score !== null && typeof score !== 'number')
-        report('prediction_score', score, 'a number');
-      if (duration !== undefined && !(typeof duration === 'number' && duration >= 0))
+      else
+        for (const [name, value] of Object.entries(features))
+          if (!isPlain(value)) report(`features.${name}`, value, 'a number, a text, true, false or null');
+      if (prediction === undefined || !(isPlain(prediction) || isPlainList(prediction)))
+        report('prediction', prediction, 'what the model answered: a class, a number, a list of them, or null');
+      if (!isAbsent(score) && !isNumber(score)) report('prediction_score', score, 'a number');
+      if (!isAbsent(duration) && !(isNumber(duration) && duration >= 0))
         report('duration_seconds', duration, 'the seconds from request to response');
       const time = readTime(item, 'timestamp', report) ?? received;
+      // What is not plain may be nested too deep to be written.
+      if (!isSound) return [];
       const call = { id, version: String(version), received };
       const answer = score === undefined ? prediction : { prediction, score };
       return [
@@ -68,8 +78,17 @@ export function readLabels(body: Uint8Array, received: number, task: ModelSchema
   });
 }
 
+const isAbsent = (value: unknown): boolean => value === undefined || value === null;
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isPlain = (value: unknown): boolean => typeof value !== 'object' || value === null;
+const isPlainList = (value: unknown): boolean => Array.isArray(value) && value.every(isPlain);
+
+const ID = `a text of 1 to ${LONGEST_ID} characters`;
+const isId = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= LONGEST_ID;
+
 function labelProblem(label: unknown, { type, classes }: ModelSchema['task']): string | undefined {
-  if (type === 'regression') return typeof label === 'number' ? undefined : 'a number';
+  if (type === 'regression') return isNumber(label) ? undefined : 'a number';
   const isText = typeof label === 'string' || typeof label === 'number' || typeof label === 'boolean';
   return isText && (classes ?? [String(label)]).includes(String(label))
     ? undefined
@@ -79,8 +98,8 @@ function labelProblem(label: unknown, { type, classes }: ModelSchema['task']): s
 type Report = (field: string, value: unknown, expected: string) => void;
 
 function requestId({ request_id: id }: JsonObject, report: Report): string {
-  if (typeof id === 'string' && id !== '' && id.length <= LONGEST_ID) return id;
-  report('request_id', id, `a text of at most ${LONGEST_ID} characters`);
+  if (isId(id)) return id;
+  report('request_id', id, ID);
   return '';
 }
 
@@ -100,25 +119,50 @@ function items<T>(
   read: (item: JsonObject, report: Report) => T[],
 ): T[] {
   const call = parsed(body);
-  const all = list in call ? call[list] : [call];
+  const isList = list in call;
+  const all = isList ? call[list] : [call];
   if (!Array.isArray(all)) throw new MalformedCall([`'${list}' is ${shown(all)}; expected a list`]);
-  const problems: string[] = [];
+  const problems = new Problems();
+  if (isList) problems.addUnknown('the body', call, [list]);
   const records = all.flatMap((item: unknown, index) => {
-    const at = list in call ? `${list}[${index}]` : 'the body';
+    const at = isList ? `${list}[${index}]` : 'the body';
     if (!isObject(item)) {
-      problems.push(`${at} is ${shown(item)}; expected an object`);
+      problems.add(() => `${at} is ${shown(item)}; expected an object`);
       return [];
     }
-    const unknown = Object.keys(item).filter((field) => !fields.includes(field));
-    if (unknown.length > 0) problems.push(`${at} has ${unknown.join(', ')}; expected ${fields.join(', ')}`);
+    problems.addUnknown(at, item, fields);
     return read(item, (field, value, expected) =>
-      problems.push(`${at}.${field} is ${shown(value)}; expected ${expected}`),
+      problems.add(() => `${at}.${field} is ${shown(value)}; expected ${expected}`),
     );
   });
-  const more = problems.length - MOST_PROBLEMS;
-  if (more > 0) throw new MalformedCall([...problems.slice(0, MOST_PROBLEMS), `and ${more} more`]);
-  if (problems.length > 0) throw new MalformedCall(problems);
+  problems.throwIfAny();
   return records;
+}
+
+/** What is wrong with a call: of millions of problems the first are kept. */
+class Problems {
+  private readonly first: string[] = [];
+  private count = 0;
+
+  public add(problem: () => string): void {
+    if (++this.count <= MOST_PROBLEMS) this.first.push(problem());
+  }
+
+  public addUnknown(at: string, object: JsonObject, fields: readonly string[]): void {
+    const unknown = Object.keys(object).filter((field) => !fields.includes(field));
+    if (unknown.length > 0) this.add(() => `${at} has ${listed(unknown)}; expected ${fields.join(', ')}`);
+  }
+
+  public throwIfAny(): void {
+    if (this.count === 0) return;
+    const more = this.count - this.first.length;
+    throw new MalformedCall(more > 0 ? [...this.first, `and ${more} more`] : this.first);
+  }
+}
+
+function listed(names: readonly string[]): string {
+  const shownNames = names.slice(0, MOST_NAMES).join(', ');
+  return names.length > MOST_NAMES ? `${shownNames} and ${names.length - MOST_NAMES} more` : shownNames;
 }
 
 function parsed(body: Uint8Array): JsonObject {

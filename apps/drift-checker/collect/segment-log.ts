@@ -51,16 +51,18 @@ export class SegmentLog {
   private current: OpenSegment | undefined;
   private lines: string[] = [];
   private waiting: Waiting[] = [];
+  private waitingBytes = 0;
   private writing: Promise<void> | undefined;
+  private failing = false;
   private readonly now: () => number;
 
   constructor(private readonly options: SegmentLogOptions) {
     this.now = options.now ?? Date.now;
   }
 
-  /** Bytes of the segment that is being written. */
+  /** Bytes of the segment that is being written, and of what waits to be. */
   public get bytes(): number {
-    return this.current?.bytes ?? 0;
+    return (this.current?.bytes ?? 0) + this.waitingBytes;
   }
 
   /**
@@ -99,24 +101,38 @@ export class SegmentLog {
     return new Promise<void>((done, failed) => {
       this.lines.push(lines);
       this.waiting.push({ done, failed });
+      this.waitingBytes += Buffer.byteLength(lines);
       this.writing ??= this.write();
     });
   }
 
   /** Closes the segment if it is full, old, or of an hour that is over; always when asked to. */
   public async rotate(always = false): Promise<void> {
-    await this.writing;
+    // Whatever comes while this waits belongs to the segment, too.
+    while (this.writing) await this.writing;
+    if (this.current && (always || this.isDue(this.current))) await this.retire();
+  }
+
+  private isDue({ bytes, openedAt }: OpenSegment): boolean {
+    const { segmentBytes, segmentSeconds } = this.options.limits;
+    const now = this.now();
+    return (
+      bytes >= segmentBytes ||
+      now - openedAt >= segmentSeconds * 1000 ||
+      Math.floor(now / HOUR) > Math.floor(openedAt / HOUR)
+    );
+  }
+
+  /** Goes on in another segment; only while nothing is being written. */
+  private async retire(): Promise<void> {
     const { current } = this;
     if (!current) return;
-    const { segmentBytes, segmentSeconds } = this.options.limits;
-    const age = this.now() - current.openedAt;
-    const overHour = Math.floor(this.now() / HOUR) > Math.floor(current.openedAt / HOUR);
-    if (!always && current.bytes < segmentBytes && age < segmentSeconds * 1000 && !overHour) return;
     this.current = undefined;
     const { file, path, bytes, openedAt } = current;
-    await file.close();
+    // All of it is written: whether the file can be closed changes nothing.
     if (bytes > 0) this.options.onClosed({ path, bytes, openedAt });
-    else await rm(path, { force: true });
+    await file.close().catch(() => undefined);
+    if (bytes === 0) await rm(path, { force: true }).catch(() => undefined);
   }
 
   private async write(): Promise<void> {
@@ -128,14 +144,21 @@ export class SegmentLog {
       [this.lines, this.waiting] = [[], []];
       try {
         await this.writeWhole(bytes);
+        this.waitingBytes -= bytes.length;
+        this.failing = false;
         for (const { done } of waiting) done();
       } catch (error) {
-        this.options.log.error(`cannot write the buffer: ${diskProblem(error)}`);
+        this.waitingBytes -= bytes.length;
+        // A full disk would otherwise fill the log as well.
+        if (!this.failing) this.options.log.error(`cannot write the buffer: ${diskProblem(error)}`);
+        this.failing = true;
         for (const { failed } of waiting) failed(error);
+        // What it has may make room once it is stored, and its file may never work again.
+        await this.retire();
       }
+      if (this.current && this.isDue(this.current)) await this.retire();
     }
     this.writing = undefined;
-    if (this.current && this.current.bytes >= this.options.limits.segmentBytes) await this.rotate();
   }
 
   private async writeWhole(bytes: Uint8Array): Promise<void> {
@@ -147,7 +170,7 @@ export class SegmentLog {
         written += (await segment.file.write(bytes, written, rest, segment.bytes + written)).bytesWritten;
       }
     } catch (error) {
-      // What is half there would run into what comes next.
+      // What is half there was not acknowledged.
       await segment.file.truncate(segment.bytes).catch(() => undefined);
       throw error;
     }

@@ -9,12 +9,23 @@ export class VersionCounts {
   public requests = 0;
   public responses = 0;
   public predictions = 0;
-  private readonly features: FeatureCount[];
+  private features: FeatureCount[];
   private readonly classes: Map<string, number>;
 
-  constructor(private readonly schema: ModelSchema) {
-    this.features = schema.features.map((feature) => ({ name: feature.name, feature, missing: 0 }));
+  constructor(private schema: ModelSchema) {
+    this.features = schema.features.map(newCount);
     this.classes = new Map((schema.task.classes ?? []).map((name) => [name, 0]));
+  }
+
+  /** Counts by another schema from now on, and goes on with the features that both have. */
+  public useSchema(schema: ModelSchema): void {
+    const known = new Map(this.features.map((count) => [count.name, count]));
+    this.schema = schema;
+    this.features = schema.features.map((feature) => {
+      const count = known.get(feature.name);
+      return count?.feature.type === feature.type ? { ...count, feature } : newCount(feature);
+    });
+    for (const name of schema.task.classes ?? []) if (!this.classes.has(name)) this.classes.set(name, 0);
   }
 
   /** Counts features by the bins of a reference from now on; those that it does not have are counted without. */
@@ -70,6 +81,10 @@ export interface FeatureCount {
   readonly feature: FeatureSchema;
   missing: number;
   bins?: Bins;
+}
+
+function newCount(feature: FeatureSchema): FeatureCount {
+  return { name: feature.name, feature, missing: 0 };
 }
 
 /** Counts by the bins of a reference: those of the check, so that both say the same. */

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { CAPTURE_DEFAULTS, type CaptureFile } from 'cdk8s-mlops/contract';
 import { type Ended, Program } from '../../../test/support/program';
 import { LocalServer } from '../../common/testing/local-server';
+import { type DriftReport } from '../check/drift-report';
 import { serializeRecord } from '../collect/capture-record';
 import { SHOP_SCHEMA, shopConfig, shopHours, shopTraining, writeFiles } from './testing/shop';
 
@@ -73,7 +74,7 @@ const check = (...args: string[]): Promise<Ended> =>
     ...UNTIL,
     ...args,
   ]);
-const report = (): any => JSON.parse(readFileSync(at(`outputs-${outputs}/report.json`), 'utf8'));
+const report = (): DriftReport => JSON.parse(readFileSync(at(`outputs-${outputs}/report.json`), 'utf8')) as DriftReport;
 
 /** The day's rows as their calls were captured: each half of a call by another collector, and the ids of those that lost a half. */
 function capture(shift: number, lost: (row: number) => boolean = () => false): string[] {
@@ -141,7 +142,7 @@ test('a check of performance alone takes in new labels, and pushes nothing else'
   expect(errors).toEqual([]);
   expect(report()).toMatchObject({ performance: { labels: 600, coverage: 0.5 } });
   expect(Object.keys(report())).not.toContain('features');
-  const accuracy = report().performance.metrics.find((each: any) => each.metric === 'accuracy').value;
+  const accuracy = report().performance!.metrics.find(({ metric }) => metric === 'accuracy')!.value;
   expect(stdout).toContain('600 labels (50.0 % of the window)');
   const { method, path, body } = pushed.at(-1)!;
   expect([method, path]).toEqual(['PUT', '/metrics/job/drift-checker-performance/namespace/ml/model/shop']);

@@ -16,7 +16,7 @@ import { MlflowClient } from '../../common/mlflow';
 import { type Context, type RunnableCommand } from '../../common/run-app';
 import { StoreFolder } from '../../common/store-files';
 import { CaptureMetrics } from '../collect/capture-metrics';
-import { Collector } from '../collect/collector';
+import { Collector, type CollectorOptions } from '../collect/collector';
 import { CaptureServer } from '../collect/http-server';
 import { Memory } from '../collect/memory';
 import { ModelVersions } from '../collect/model-versions';
@@ -49,13 +49,20 @@ export const collectCommand: RunnableCommand = {
   run,
 };
 
-async function run({ call, env, log, signal, print }: Context): Promise<number> {
+async function run(context: Context): Promise<number> {
+  const { call, env, log } = context;
   const config = await readCaptureConfig(call.text('config')!);
   const schema = await readModelSchema(config.schema);
   const hashKey = env[CAPTURE_HASH_KEY];
   checkCapture(call, config, schema, hashKey);
-  const store = new StoreFolder(config.log);
-  const uploader: Uploader = new Uploader({ store, log, onAttempt: (stored) => metrics.upload(stored) });
+  const timing = {
+    port: call.number('port', { min: 0, max: MAX_PORT, integer: true }) ?? CAPTURE_PORT,
+    farewell: call.number('farewell', { min: 0, integer: true }) ?? FAREWELL,
+  };
+  const uploader: Uploader = new Uploader({
+    ...{ store: new StoreFolder(config.log), log },
+    onAttempt: (stored) => metrics.upload(stored),
+  });
   const segments = (kind: 'events' | 'labels'): SegmentLog =>
     new SegmentLog({
       ...{ directory: join(call.text('buffer')!, kind), limits: config.limits, log },
@@ -63,29 +70,15 @@ async function run({ call, env, log, signal, print }: Context): Promise<number> 
     });
   const [events, labels] = [segments('events'), segments('labels')];
   const bufferBytes = (): number => uploader.bytes + events.bytes + labels.bytes;
-  const registry =
-    config.registry === undefined ? undefined : new MlflowClient({ trackingUri: config.registry, env, signal });
   const metrics = new CaptureMetrics(config, schema, bufferBytes);
-  const versions = new ModelVersions({
-    ...{ schema, registry, log },
-    onKnown: ({ version, schema: own, profile }) => profile && metrics.useProfile(version, own, profile),
-  });
-  metrics.finding(CAPTURE_FINDINGS.tornRecord, (await events.recover()) + (await labels.recover()));
-  await Promise.race([versions.preload(), sleep(PRELOAD)]);
-  const memory = new Memory(config.limits.memoryBytes);
-  const collector = new Collector({ config, schema, metrics, versions, events, labels, memory, bufferBytes, hashKey });
-  const server = new CaptureServer({ config, schema, collector, metrics, memory, log });
-  const port = await server.listen(call.number('port', { min: 0, max: MAX_PORT, integer: true }) ?? CAPTURE_PORT);
-  print(`drift-checker collects for '${config.model}' on port ${port}, into ${config.log}`);
-  const rotation = setInterval(() => void Promise.all([events.rotate(), labels.rotate()]), ROTATION);
-
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  server.announceEnd();
-  await sleep(call.number('farewell', { min: 0, integer: true }) ?? FAREWELL);
-  await server.close();
-  clearInterval(rotation);
-  await Promise.all([events.rotate(true), labels.rotate(true)]);
-  await uploader.drain(DRAIN);
+  let drain = 0;
+  try {
+    metrics.finding(CAPTURE_FINDINGS.tornRecord, (await events.recover()) + (await labels.recover()));
+    await collect(context, { config, schema, metrics, events, labels, bufferBytes, hashKey, ...timing });
+    drain = DRAIN;
+  } finally {
+    await uploader.drain(drain);
+  }
   if (uploader.segments === 0) {
     log.info('everything is in the store');
     return EXIT_CODES.judged;
@@ -93,6 +86,47 @@ async function run({ call, env, log, signal, print }: Context): Promise<number> 
   throw Failure.unreachable(
     `${uploader.segments} segments (${bufferBytes()} bytes) are not in ${config.log} yet: they are lost unless a collector starts with the same --buffer '${call.text('buffer')}'`,
   );
+}
+
+type Collecting = Omit<CollectorOptions, 'memory' | 'versions' | 'events' | 'labels'> & {
+  readonly events: SegmentLog;
+  readonly labels: SegmentLog;
+  readonly port: number;
+  readonly farewell: number;
+};
+
+/** Collects until it is told to end; then all is in closed segments. */
+async function collect({ env, log, signal, print }: Context, collecting: Collecting): Promise<void> {
+  const { config, schema, metrics, events, labels, port, farewell } = collecting;
+  const registry =
+    config.registry === undefined ? undefined : new MlflowClient({ trackingUri: config.registry, env, signal });
+  const versions = new ModelVersions({
+    ...{ schema, registry, log },
+    onKnown: ({ version, schema: own, profile, registered }) => {
+      if (registered) metrics.useVersion(version, own, profile);
+    },
+  });
+  await Promise.race([versions.preload(), sleep(PRELOAD, undefined, { ref: false })]);
+  const memory = new Memory(config.limits.memoryBytes);
+  const collector = new Collector({ ...collecting, versions, memory });
+  const server = new CaptureServer({ config, schema, collector, metrics, memory, log });
+  const listening = await server.listen(port);
+  print(`drift-checker collects for '${config.model}' on port ${listening}, into ${config.log}`);
+  const rotation = setInterval(() => void Promise.all([events.rotate(), labels.rotate()]), ROTATION);
+  await aborted(signal);
+  server.announceEnd();
+  await sleep(farewell);
+  await server.close();
+  clearInterval(rotation);
+  await Promise.all([events.rotate(true), labels.rotate(true)]);
+}
+
+/** It may have been told before it began to listen for it. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** @throws Failure when the configuration is of another model, or what it asks for cannot be done */

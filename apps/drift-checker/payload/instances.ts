@@ -195,10 +195,17 @@ function tensorColumn(tensor: Tensor): unknown[] {
 function featureValue(value: unknown, feature: FeatureSchema, row: number): FeatureValue {
   if (typeof value === 'number' || value === null || typeof value === 'boolean') return value;
   if (typeof value === 'string') return feature.type === 'numeric' ? numberOfText(value) : value;
-  if (Array.isArray(value) && value.length === 1) return featureValue(value[0], feature, row);
+  if (Array.isArray(value) && value.length === 1) return featureValue(innermost(value), feature, row);
   throw new PayloadError(
     `instance ${row}: '${feature.name}' is ${shown(value)}; expected a number, a text, true, false or null`,
   );
+}
+
+/** Not by recursion: callers choose how deep lists are nested. */
+function innermost(list: readonly unknown[]): unknown {
+  let value: unknown = list;
+  while (Array.isArray(value) && value.length === 1) value = value[0] as unknown;
+  return value;
 }
 
 const LONGEST_NOT_FINITE = '+Infinity'.length;

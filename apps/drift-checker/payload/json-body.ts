@@ -34,7 +34,7 @@ export function binaryTensors(what: string): PayloadError {
  * @throws PayloadError when it is empty, compressed, not JSON, or JSON but no object
  */
 export function parseBody(body: Body, what: string): JsonObject {
-  if (typeof body === 'object' && !ArrayBuffer.isView(body)) return body as JsonObject;
+  if (typeof body === 'object' && !ArrayBuffer.isView(body)) return body;
   if (typeof body === 'string' && body.length > 0) return objectOf(parseText(body, what), what);
   if (body.length === 0 || typeof body === 'string') throw new PayloadError(`${what} is empty; expected a JSON object`);
   if (body[0] === 0x1f && body[1] === 0x8b) {

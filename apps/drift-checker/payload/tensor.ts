@@ -25,11 +25,11 @@ export function readTensor(value: unknown, index: number): Tensor {
   }
   const { name, shape, data, parameters } = value;
   if (isObject(parameters) && parameters.binary_data_size !== undefined) throw binaryTensors(`tensor '${name}'`);
-  if (!Array.isArray(shape) || shape.length === 0 || !shape.every(isDimension)) {
-    throw new PayloadError(`tensor '${name}' has the shape ${JSON.stringify(shape)}; expected one or more sizes`);
+  if (!isShape(shape)) {
+    throw new PayloadError(`tensor '${name}' has the shape ${shapeText(shape)}; expected one or more sizes`);
   }
   if (!Array.isArray(data)) throw new PayloadError(`tensor '${name}' has ${shown(data)} as data; expected a list`);
-  const flat: unknown[] = Array.isArray(data[0]) ? data.flat(Infinity) : data;
+  const flat: unknown[] = Array.isArray(data[0]) ? data.flat(MOST_DIMENSIONS) : data;
   const size = sizeOf(shape);
   if (flat.length !== size) {
     throw new PayloadError(
@@ -37,6 +37,24 @@ export function readTensor(value: unknown, index: number): Tensor {
     );
   }
   return { name, shape, data: flat };
+}
+
+/** More than models have; the stack would end with lists that are nested deep enough. */
+const MOST_DIMENSIONS = 32;
+
+function isShape(shape: unknown): shape is number[] {
+  return (
+    Array.isArray(shape) &&
+    shape.length > 0 &&
+    shape.length <= MOST_DIMENSIONS &&
+    (shape as unknown[]).every(isDimension)
+  );
+}
+
+function shapeText(shape: unknown): string {
+  const isFlat =
+    Array.isArray(shape) && shape.length <= MOST_DIMENSIONS && shape.every((each) => typeof each !== 'object');
+  return isFlat || typeof shape !== 'object' ? String(JSON.stringify(shape)) : shown(shape);
 }
 
 function isDimension(value: unknown): value is number {
