@@ -11,7 +11,7 @@ import { StoreFolder } from '../../common/store-files';
 import { compact, type CompactionReport } from '../compact/compact';
 import { readCaptureConfig } from '../config/capture-config';
 import { readModelSchema } from '../config/model-schema-file';
-import { servingSchemas } from '../profile/version-schema';
+import { schemaOfVersion } from '../profile/version-schema';
 import { compactionText } from '../report/compaction';
 
 export const compactCommand: RunnableCommand = {
@@ -50,8 +50,8 @@ export async function compactLog(
     );
   const registry =
     config.registry === undefined ? undefined : new MlflowClient({ trackingUri: config.registry, env, signal });
-  const versions = registry ? await servingSchemas(registry, schema) : new Map<string, never>();
-  const report = await compact({ config, schema, versions, store: new StoreFolder(config.log), log, signal });
+  const schemaOf = registry && ((version: string) => schemaOfVersion(registry, schema, version));
+  const report = await compact({ config, schema, schemaOf, store: new StoreFolder(config.log), log, signal });
   if (report.heldBy !== undefined) log.warn(`nothing was compacted: ${report.heldBy} does at this moment`);
   else if (pushgateway !== undefined) {
     const labels = { model: config.model, namespace: config.namespace };

@@ -1,27 +1,42 @@
-import { type CaptureFile, type ModelSchema } from 'cdk8s-mlops/contract';
+import { CAPTURE_FOLDERS, type CaptureFile, type ModelSchema, PREDICTION_LOG_COLUMNS } from 'cdk8s-mlops/contract';
 import { Database } from '../../common/data/database';
+import { Failure } from '../../common/failure';
 import { type Log } from '../../common/log';
 import { type StoreFile, type StoreFolder } from '../../common/store-files';
 import { temporaryDirectory } from '../../common/temporary-files';
-import { CallTables } from './call-tables';
+import { type LabelRecord, parseRecord } from '../collect/capture-record';
+import { PayloadError, shown } from '../payload/payload-error';
+import { CallBatch } from './call-batch';
+import { CallLine } from './call-line';
 import { CompactionLock } from './compaction-lock';
 import { Findings } from './findings';
 import { LabelTable, WAITING_LABELS } from './join-labels';
-import { giveUpWaiting, pairCalls } from './pair-calls';
+import { PartIndex } from './part-index';
 import { type PartitionsOptions, writePartitions } from './partitions';
+import { PredictionTable } from './prediction-table';
 import { dropExpired } from './retention';
-import { listSegments, readSegment } from './segments';
-import { countCalls, exists, loadCalls, saveCalls, WAITING_CALLS } from './waiting';
+import { listSegments, openSegments, readLines } from './segments';
+import { WaitingCalls } from './waiting-calls';
 
 export interface CompactOptions {
   readonly config: CaptureFile;
   readonly schema: ModelSchema;
-  /** Schemas of versions that differ. */
-  readonly versions: ReadonlyMap<string, ModelSchema>;
+  /** The schema of a version of which something came; without one it is the schema itself. */
+  readonly schemaOf?: (version: string) => Promise<ModelSchema | undefined>;
   readonly store: StoreFolder;
   readonly log: Log;
   readonly signal?: AbortSignal;
   readonly now?: () => Date;
+  /** @default - as much as fits into memory */
+  readonly batch?: BatchLimits;
+}
+
+/** What is worked on at once. */
+export interface BatchLimits {
+  /** Bytes of the records that are looked at together; the halves of most calls lie near each other. */
+  readonly bytes: number;
+  /** Predictions that are written together. */
+  readonly rows: number;
 }
 
 /** What a compaction did. */
@@ -44,191 +59,257 @@ export interface CompactionReport {
   readonly findings: Findings;
 }
 
-/** Segments that are compacted together, in bytes as they are packed: the tables of more would not fit into memory. */
-const BATCH_BYTES = 12 * 1024 ** 2;
+const BATCH: BatchLimits = { bytes: 8 * 1024 ** 2, rows: 100_000 };
+/** Versions that are asked for: whoever sends events may call a version anything. */
+const MOST_VERSIONS = 100;
 /** Memory of the database. */
-const MEMORY = '200MB';
+const MEMORY = '160MB';
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const NOTHING = { rows: 0, parts: [], updated: [], expired: [], segments: 0, waitingCalls: 0, waitingLabels: 0 };
 
 /**
  * Makes partitions of what collectors brought. Killed at any point and run again, the log ends as if nothing had happened: what is in it is
  * not added again, and segments are deleted last.
  */
 export async function compact(options: CompactOptions): Promise<CompactionReport> {
-  const { store } = options;
-  const lock = await CompactionLock.take(store);
+  const { store, now, schema } = options;
+  checkFeatures(schema);
+  const lock = await CompactionLock.take(store, now && (() => now().getTime()));
   if ('heldBy' in lock) return { ...NOTHING, heldBy: lock.heldBy, findings: new Findings() };
   const database = await Database.open({ memory: MEMORY });
+  const writer = await database.connect();
   try {
-    return await new Compaction(options, database, await temporaryDirectory('compact'), lock).run();
+    return await new Compaction(options, database, writer, await temporaryDirectory('compact'), lock).run();
   } finally {
+    writer.close();
     database.close();
     await lock.release();
   }
 }
 
-const NOTHING = { rows: 0, parts: [], updated: [], expired: [], segments: 0, waitingCalls: 0, waitingLabels: 0 };
+/** @throws Failure when the log has no room for a feature */
+function checkFeatures({ features, model }: ModelSchema): void {
+  const { label } = PREDICTION_LOG_COLUMNS;
+  const taken = features.find(({ name }) => name.toLowerCase() === label);
+  if (taken)
+    throw Failure.configuration(
+      `'${taken.name}' is a feature of '${model}', and the column of the prediction log that has the labels: call the feature otherwise`,
+    );
+}
+
+/** What was made of some segments. */
+interface Pending {
+  readonly table: PredictionTable;
+  readonly segments: string[];
+}
+
+/** Labels that are to be joined, and where those lie that came since the last compaction. */
+interface KnownLabels {
+  readonly table: LabelTable;
+  readonly segments: readonly string[];
+}
 
 class Compaction {
   private readonly findings = new Findings();
   private readonly partitions: PartitionsOptions;
   private readonly now: Date;
   private readonly parts: string[] = [];
+  /** Schemas of the versions that were met and have one of their own. */
+  private readonly versions = new Map<string, ModelSchema>();
+  private readonly met = new Set<string>();
   private rows = 0;
 
   constructor(
     private readonly options: CompactOptions,
     private readonly database: Database,
+    /** Writes while the other one takes up what is read. */
+    private readonly writer: Database,
     private readonly directory: string,
     private readonly lock: CompactionLock,
   ) {
-    const { store, schema } = options;
+    const { store, schema, signal } = options;
     this.now = options.now?.() ?? new Date();
-    this.partitions = { database, store, schema, directory, findings: this.findings };
+    const renew = async (): Promise<void> => {
+      signal?.throwIfAborted();
+      await this.lock.renew();
+    };
+    this.partitions = { database: writer, store, schema, directory, findings: this.findings, renew };
   }
 
   public async run(): Promise<CompactionReport> {
     const { store, config } = this.options;
     const [events, labels] = [await listSegments(store, 'events'), await listSegments(store, 'labels')];
-    const waitingCalls = await this.compactCalls(events);
-    const { updated, waitingLabels } = await this.compactLabels(labels);
+    const index = await PartIndex.open(this.partitions);
+    const known = await this.readLabels(labels);
+    const waitingCalls = await this.compactCalls(events, index, known?.table);
+    const { updated, waitingLabels } = known ? await this.joinLabels(known, index) : { updated: [], waitingLabels: 0 };
+    await index.keep(this.partitions.renew);
     const expired = config.retentionDays === undefined ? [] : await dropExpired(store, this.now, config.retentionDays);
     const { rows, parts, findings } = this;
-    return {
-      rows,
-      parts,
-      updated,
-      expired,
-      segments: events.length + labels.length,
-      waitingCalls,
-      waitingLabels,
-      findings,
+    const segments = events.length + labels.length;
+    return { rows, parts, updated, expired, segments, waitingCalls, waitingLabels, findings };
+  }
+
+  /** @returns how many requests and responses wait for their counterpart */
+  private async compactCalls(
+    segments: readonly StoreFile[],
+    index: PartIndex,
+    labels: LabelTable | undefined,
+  ): Promise<number> {
+    const { store, config, batch: limits = BATCH } = this.options;
+    const { directory, findings } = this;
+    const waiting = await WaitingCalls.load(store, directory);
+    let pending: Pending | undefined;
+    let writing: Promise<void> | undefined;
+    const write = async ({ table, segments: names }: Pending): Promise<void> => {
+      table.close();
+      const snapshot = await waiting.snapshot();
+      await writing;
+      // One is written while the next one is read.
+      writing = this.write(table, snapshot, names, index, labels);
+      // Looked at when the next one is ready; until then nobody would.
+      writing.catch(() => undefined);
     };
-  }
-
-  /** @returns how many calls wait for their counterpart */
-  private async compactCalls(segments: readonly StoreFile[]): Promise<number> {
-    const { store, schema, versions, config } = this.options;
-    const { database, findings, directory } = this;
-    if (segments.length === 0 && !(await exists(store, WAITING_CALLS))) return 0;
-    let tables = new CallTables({ database, schema, versions, findings });
-    await tables.create();
-    await loadCalls({ database, store, directory }, tables);
-    let pairing: Promise<void> | undefined;
-    for (const batch of batchesOf(segments)) {
-      const next = new CallTables({ database, schema, versions, findings });
-      await next.create();
-      // One is decoded here while the database pairs the one before.
-      const readable = await this.read(batch, next).catch(async (error: unknown) => {
-        await pairing?.catch(() => undefined);
-        throw error;
-      });
-      await pairing;
-      const waiting = tables;
-      pairing = this.pair(next, waiting, readable);
-      // Looked at when the next batch is decoded; until then nobody would.
-      pairing.catch(() => undefined);
-      tables = next;
+    try {
+      for await (const { calls, names } of this.batches(segments, limits.bytes)) {
+        if ((await this.meet(calls)) && pending) {
+          // It has no columns for what is new.
+          await write(pending);
+          pending = undefined;
+        }
+        pending ??= { table: await this.newTable(), segments: [] };
+        pending.segments.push(...names);
+        await this.pair(calls, waiting, pending.table);
+        if (pending.table.rows < limits.rows) continue;
+        await write(pending);
+        pending = undefined;
+      }
+      if (pending) await write(pending);
+      await writing;
+      const before = new Date(this.now.getTime() - config.pairingHours * HOUR);
+      if (await waiting.giveUp(before, findings)) {
+        await this.partitions.renew();
+        await store.put(await waiting.snapshot(), WaitingCalls.NAME);
+      }
+      return await waiting.count();
+    } finally {
+      pending?.table.close();
+      await writing?.catch(() => undefined);
+      waiting.close();
     }
-    await pairing;
-    await giveUpWaiting(
-      { database, tables, schema, findings },
-      new Date(this.now.getTime() - config.pairingHours * HOUR),
-    );
-    await saveCalls({ database, store, directory }, tables);
-    return countCalls(database, tables);
   }
 
-  /** Pairs what was read, and what was waiting before. */
-  private async pair(tables: CallTables, waiting: CallTables, segments: readonly string[]): Promise<void> {
-    const { store, schema, log } = this.options;
-    const { database, findings, directory } = this;
-    await tables.takeOver(waiting);
-    const rows = await pairCalls({ database, tables, schema, findings });
-    const written = await writePartitions(this.partitions, rows);
-    await database.run(`DROP TABLE ${rows}`);
+  private newTable(): Promise<PredictionTable> {
+    const { database, versions, findings } = this;
+    return PredictionTable.create({ database, schema: this.options.schema, versions, findings });
+  }
+
+  /** Gets the schemas of versions that are met for the first time. @returns whether any has one of its own */
+  private async meet(calls: CallBatch): Promise<boolean> {
+    const { schemaOf } = this.options;
+    const known = this.versions.size;
+    for (const version of calls.versions()) {
+      if (this.met.has(version) || this.met.size >= MOST_VERSIONS) continue;
+      this.met.add(version);
+      const own = await schemaOf?.(version);
+      if (!own) continue;
+      checkFeatures(own);
+      this.versions.set(version, own);
+    }
+    return this.versions.size > known;
+  }
+
+  private async *batches(
+    segments: readonly StoreFile[],
+    limit: number,
+  ): AsyncGenerator<{ calls: CallBatch; names: string[] }> {
+    let [calls, names, bytes] = [new CallBatch(), [] as string[], 0];
+    const { store } = this.options;
+    for await (const segment of openSegments(store, segments, this.directory, this.findings)) {
+      if (!segment.bytes) continue;
+      readLines(segment, this.findings, (...line) => calls.add(CallLine.parse(...line)));
+      names.push(segment.name);
+      bytes += segment.bytes.length;
+      if (bytes < limit) continue;
+      yield { calls, names };
+      [calls, names, bytes] = [new CallBatch(), [], 0];
+    }
+    if (names.length > 0) yield { calls, names };
+  }
+
+  private async pair(calls: CallBatch, waiting: WaitingCalls, table: PredictionTable): Promise<void> {
+    await this.partitions.renew();
+    await waiting.moveTo(calls);
+    const halves: CallLine[] = [];
+    calls.take(
+      this.findings,
+      (request, response) => table.add(request, response),
+      (half) => halves.push(half),
+    );
+    if (halves.length > 0) await waiting.add(halves);
+  }
+
+  /** @param waiting a file with the calls that wait once the table is in the log */
+  private async write(
+    table: PredictionTable,
+    waiting: string,
+    segments: readonly string[],
+    index: PartIndex,
+    labels: LabelTable | undefined,
+  ): Promise<void> {
+    const { store, log } = this.options;
+    const written = await writePartitions(this.partitions, index, table, labels);
+    await this.writer.run(`DROP TABLE ${table.name}`);
     this.parts.push(...written.names);
     this.rows += written.rows;
-    await saveCalls({ database, store, directory }, tables);
+    await this.partitions.renew();
+    await store.put(waiting, WaitingCalls.NAME);
     // Last: until here a compaction that is killed has lost nothing.
     await store.remove(segments);
     log.info({ rows: this.rows, segments: segments.length }, 'compacting');
   }
 
-  /** @returns names of the segments that could be read */
-  private async read(batch: readonly StoreFile[], tables: CallTables): Promise<string[]> {
+  /** @returns undefined when there are none */
+  private async readLabels(segments: readonly StoreFile[]): Promise<KnownLabels | undefined> {
+    const { store } = this.options;
+    const isWaiting = (await store.list(CAPTURE_FOLDERS.state)).some(({ name }) => name === WAITING_LABELS);
+    if (segments.length === 0 && !isWaiting) return undefined;
+    const table = new LabelTable({ ...this.partitions, database: this.database });
+    await table.load(isWaiting);
     const readable: string[] = [];
-    await tables.open();
-    await this.eachSegment(batch, async (path, name) => {
-      const isRead = await readSegment(path, name, this.findings, (record) => {
-        if (record.kind !== 'label') tables.take(record);
+    if (segments.length > 0)
+      await table.add(async (take) => {
+        for await (const segment of openSegments(store, segments, this.directory, this.findings)) {
+          readLines(segment, this.findings, (bytes, start, end) =>
+            take(this.label(bytes.toString('utf8', start, end))),
+          );
+          if (segment.bytes) readable.push(segment.name);
+          await this.partitions.renew();
+        }
       });
-      if (isRead) readable.push(name);
-    });
-    tables.close();
-    return readable;
+    return { table, segments: readable };
   }
 
-  private async compactLabels(
-    segments: readonly StoreFile[],
+  private async joinLabels(
+    { table, segments }: KnownLabels,
+    index: PartIndex,
   ): Promise<{ readonly updated: string[]; readonly waitingLabels: number }> {
     const { store, config } = this.options;
-    const waits = await exists(store, WAITING_LABELS);
-    if (segments.length === 0 && !waits) return { updated: [], waitingLabels: 0 };
-    const table = new LabelTable(this.partitions);
-    await table.load();
-    const readable: string[] = [];
-    await table.add(async (take) => {
-      await this.eachSegment(segments, async (path, name) => {
-        const isRead = await readSegment(path, name, this.findings, (record) => {
-          if (record.kind === 'label') take(record);
-        });
-        if (isRead) readable.push(name);
-      });
-    });
-    const from = new Date(this.now.getTime() - config.labelDays * 24 * HOUR);
-    const updated = await table.join(this.parts, from, () => this.goOn());
-    await table.save(this.now, config.labelDays, config.pairingHours);
-    await store.remove(readable);
+    const from = new Date(this.now.getTime() - config.labelDays * DAY);
+    const updated = await table.join(index, new Set(this.parts), from);
+    const isChanged = await table.giveUp(this.now, config.labelDays, config.pairingHours);
+    if (isChanged) await table.save();
+    await store.remove(segments);
     return { updated, waitingLabels: await table.count() };
   }
 
-  private async eachSegment(
-    segments: readonly StoreFile[],
-    read: (path: string, name: string) => Promise<void>,
-  ): Promise<void> {
-    const { store } = this.options;
-    for (const { name } of segments) {
-      const [path] = await store.fetch([name], this.directory);
-      await read(path!, name);
-      await store.forget([name], this.directory);
-    }
-    await this.goOn();
+  private label(line: string): LabelRecord {
+    const record = parseRecord(line);
+    if (record.kind !== 'label') throw new PayloadError(`is a ${record.kind}; expected a label`);
+    if (this.options.schema.task.type === 'regression' && !Number.isFinite(Number(record.label || NaN)))
+      throw new PayloadError(`has the label ${shown(record.label)}; expected a number`);
+    return record;
   }
-
-  private async goOn(): Promise<void> {
-    this.options.signal?.throwIfAborted();
-    await this.lock.renew();
-  }
-}
-
-function batchesOf(segments: readonly StoreFile[]): StoreFile[][] {
-  const batches: StoreFile[][] = [];
-  let bytes = Infinity;
-  // By time, and not by collector: the halves of a call lie in segments of about the same time.
-  for (const segment of [...segments].sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1))) {
-    if (bytes + segment.bytes > BATCH_BYTES) {
-      batches.push([]);
-      bytes = 0;
-    }
-    batches.at(-1)!.push(segment);
-    bytes += segment.bytes;
-  }
-  return batches;
-}
-
-/** A segment's name ends with the time at which it was begun, and something random. */
-function timeOf({ name }: StoreFile): string {
-  const [folder = '', file = ''] = [name.slice(0, name.lastIndexOf('/')), name.slice(name.lastIndexOf('/') + 1)];
-  return `${folder}/${/(\d+)-[0-9a-f]+\.jsonl\.gz$/.exec(file)?.[1] ?? ''}/${file}`;
 }

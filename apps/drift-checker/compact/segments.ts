@@ -4,21 +4,27 @@ import { gunzip } from 'node:zlib';
 import { CAPTURE_FOLDERS, COMPACTION_FINDINGS } from 'cdk8s-mlops/contract';
 import { messageOf } from '../../common/failure';
 import { type StoreFile, type StoreFolder } from '../../common/store-files';
-import { type CaptureRecord, parseRecord } from '../collect/capture-record';
 import { PayloadError } from '../payload/payload-error';
 import { type Findings } from './findings';
 
 const unpacked = promisify(gunzip);
-/** A segment that is larger is none of a collector's. */
-const LARGEST = 1 << 30;
-const SEGMENT = /\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/[^/]+\.jsonl\.gz$/;
+/** A segment that is larger is none of a collector's: unpacked, it must fit into memory. */
+const LARGEST = 256 * 1024 ** 2;
+const SEGMENT = /\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/(?:[^/]*-)?(\d+)-[^/]+\.jsonl\.gz$/;
 const NEW_LINE = 10;
+/** Segments that are fetched together, while those before are read. */
+const TOGETHER = 8;
 
-/** Segments of a folder that collectors have brought, oldest first. */
+/** Segments of a folder that collectors have brought, oldest first: the halves of a call lie in segments of about the same time. */
 export async function listSegments(store: StoreFolder, kind: 'events' | 'labels'): Promise<StoreFile[]> {
-  const files = await store.list(CAPTURE_FOLDERS[kind]);
-  return files.filter(({ name }) => SEGMENT.test(name));
+  const files = (await store.list(CAPTURE_FOLDERS[kind])).filter(({ name }) => SEGMENT.test(name));
+  const keys = new Map(files.map((file) => [file, timeOf(file.name)]));
+  // Files of one time stay in the order of their names.
+  return files.sort((a, b) => keys.get(a)! - keys.get(b)!);
 }
+
+/** A segment's name ends with the time at which it was begun, and something random. */
+const timeOf = (name: string): number => Number(SEGMENT.exec(name)?.[3]);
 
 /** When the records of a segment were received at the earliest; undefined for other files. */
 export function segmentHour(name: string): Date | undefined {
@@ -26,41 +32,74 @@ export function segmentHour(name: string): Date | undefined {
   return date === undefined ? undefined : new Date(`${date}T${hour}:00:00Z`);
 }
 
-/**
- * Reads a segment's records; what is none is counted, and loses no other.
- *
- * @returns whether it could be read at all
- */
-export async function readSegment(
-  path: string,
-  name: string,
+/** A segment as it is read. */
+export interface Segment {
+  readonly name: string;
+  /** Its lines; undefined when it cannot be unpacked, which is counted. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** Segments one by one: the next one is unpacked while one is read, and those after it are fetched. */
+export async function* openSegments(
+  store: StoreFolder,
+  segments: readonly StoreFile[],
+  directory: string,
   findings: Findings,
-  take: (record: CaptureRecord) => void,
-): Promise<boolean> {
-  let bytes: Buffer;
+): AsyncGenerator<Segment> {
+  const names = segments.map(({ name }) => name);
+  const groups = Array.from({ length: Math.ceil(names.length / TOGETHER) }, (_, group) =>
+    names.slice(group * TOGETHER, (group + 1) * TOGETHER),
+  );
+  let following = groups[0] && store.fetch(groups[0], directory);
+  let next: Promise<Segment> | undefined;
+  for (const [group, ofGroup] of groups.entries()) {
+    const paths = await following!;
+    following = groups[group + 1] && looked(store.fetch(groups[group + 1]!, directory));
+    for (const [at, name] of ofGroup.entries()) {
+      const segment = looked(unpack(name, paths[at]!, findings).finally(() => store.forget([name], directory)));
+      if (next) yield await next;
+      next = segment;
+    }
+  }
+  if (next) yield await next;
+}
+
+/** Looked at when it is needed; until then nobody would. */
+function looked<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+async function unpack(name: string, path: string, findings: Findings): Promise<Segment> {
   try {
-    bytes = await unpacked(await readFile(path), { maxOutputLength: LARGEST });
+    return { name, bytes: await unpacked(await readFile(path), { maxOutputLength: LARGEST }) };
   } catch (error) {
     findings.add(COMPACTION_FINDINGS.unreadable, 1, `'${name}' cannot be unpacked: ${messageOf(error)}`);
-    return false;
+    return { name, bytes: undefined };
   }
+}
+
+/**
+ * Hands over the lines of a segment; one that is no record is counted, and loses no other.
+ *
+ * @param take may throw a PayloadError
+ */
+export function readLines(
+  { name, bytes = Buffer.alloc(0) }: Segment,
+  findings: Findings,
+  take: (bytes: Buffer, start: number, end: number) => void,
+): void {
   for (let start = 0; start < bytes.length;) {
     const end = bytes.indexOf(NEW_LINE, start);
     const stop = end < 0 ? bytes.length : end;
-    if (stop > start) readLine(bytes.toString('utf8', start, stop), name, findings, take);
+    if (stop > start) {
+      try {
+        take(bytes, start, stop);
+      } catch (error) {
+        if (!(error instanceof PayloadError)) throw error;
+        findings.add(COMPACTION_FINDINGS.unreadable, 1, `a record of '${name}' ${error.message}`);
+      }
+    }
     start = stop + 1;
   }
-  return true;
-}
-
-function readLine(line: string, name: string, findings: Findings, take: (record: CaptureRecord) => void): void {
-  let record: CaptureRecord;
-  try {
-    record = parseRecord(line);
-  } catch (error) {
-    if (!(error instanceof PayloadError)) throw error;
-    findings.add(COMPACTION_FINDINGS.unreadable, 1, `a record of '${name}' ${error.message}`);
-    return;
-  }
-  take(record);
 }

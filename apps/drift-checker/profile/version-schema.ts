@@ -1,4 +1,4 @@
-import { MLFLOW_ALIASES, type ModelSchema, SCHEMA_ARTIFACT } from 'cdk8s-mlops/contract';
+import { type ModelSchema, SCHEMA_ARTIFACT } from 'cdk8s-mlops/contract';
 import { type MlflowClient, type ModelVersion } from '../../common/mlflow';
 import { parseYaml } from '../../common/yaml-file';
 import { MODEL_SCHEMA_FILE } from '../config/model-schema-file';
@@ -24,16 +24,18 @@ export async function versionSchema(
   };
 }
 
-/** Schemas of the versions that may serve now: those with an alias, and the newest. */
-export async function servingSchemas(registry: MlflowClient, schema: ModelSchema): Promise<Map<string, ModelSchema>> {
-  const named = await Promise.all(
-    Object.values(MLFLOW_ALIASES).map((alias) => registry.versionByAlias(schema.model, alias)),
-  );
-  const found = new Map<string, ModelSchema>();
-  for (const version of [...named, await registry.newestVersion(schema.model)]) {
-    if (!version || found.has(version.version)) continue;
-    const own = await versionSchema(registry, schema, version);
-    if (own) found.set(version.version, own);
-  }
-  return found;
+/**
+ * The schema of a version by its name.
+ *
+ * @returns undefined when the registry does not know the version, or it has none
+ * @throws Failure when it is none, or the registry cannot be asked
+ */
+export async function schemaOfVersion(
+  registry: Pick<MlflowClient, 'artifact' | 'version'>,
+  schema: ModelSchema,
+  version: string,
+): Promise<ModelSchema | undefined> {
+  // Registries count versions: what is no number is not one of theirs.
+  const found = /^\d+$/.test(version) ? await registry.version(schema.model, version) : undefined;
+  return found && versionSchema(registry, schema, found);
 }
