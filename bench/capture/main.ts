@@ -17,7 +17,8 @@ import { writeSegments } from './segments';
  * same lines.
  *
  *   npm run bench:capture
- *   npm run bench:capture -- --events 5000000 --calls 5000000 --labels 1000000    the figures of the guide; about an hour
+ *   npm run bench:capture -- --only compact --calls 5000000 --labels 1000000
+ *   npm run bench:capture -- --only collect --store gone --events 5000000    a store that is gone for ten minutes
  */
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     calls: { type: 'string', default: '500000' },
     labels: { type: 'string', default: '100000' },
     only: { type: 'string' },
+    store: { type: 'string', default: '' },
   },
 });
 const EVENTS = Number(options.events);
@@ -33,6 +35,8 @@ const RATE = Number(options.rate);
 const FOLDER = join(tmpdir(), 'cdk8s-mlops-bench-capture');
 const at = (name: string): string => join(FOLDER, name);
 const FEATURES = 20;
+/** The baseline does not change with their number. */
+const BARE_EVENTS = 100_000;
 const MEBIBYTE = 1024 ** 2;
 
 const schema: ModelSchema = {
@@ -71,20 +75,21 @@ async function main(): Promise<void> {
 }
 
 async function benchCollect(): Promise<void> {
-  const bare = await underLoad('bare server', (port) => [
-    ['--import', 'tsx', join(__dirname, 'bare-server.ts'), String(port)],
-    {},
-  ]);
+  const bare = await underLoad(
+    'bare server',
+    (port) => [['--import', 'tsx', join(__dirname, 'bare-server.ts'), String(port)], {}],
+    Math.min(EVENTS, BARE_EVENTS),
+  );
   const seconds = EVENTS / RATE;
   const moods: readonly (readonly [string, StoreMood | undefined])[] = [
     ['directory', undefined],
     ['store', {}],
     ['store, 5 s a call', { delayMs: 5000 }],
     ['store, failing every second time', { failing: 0.5 }],
-    ['store, gone for half of the time', { goneFrom: 0.2 * seconds, goneUntil: 0.7 * seconds }],
+    ['store, gone for 60 % of the time', { goneFrom: 0.15 * seconds, goneUntil: 0.75 * seconds }],
   ];
   const rows = [row('bare server that reads and answers', bare, bare, '')];
-  for (const [label, mood] of moods) {
+  for (const [label, mood] of moods.filter(([label]) => label.includes(options.store))) {
     const store = mood && (await OddStore.start(mood));
     const config = configure('capture.yaml', store ? 's3://bench/log' : at('log'));
     const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_MAX_ATTEMPTS: '1' };
@@ -151,6 +156,7 @@ function row(
 async function underLoad(
   label: string,
   command: (port: number) => [string[], Record<string, string>],
+  events = EVENTS,
 ): Promise<Loaded> {
   note(`${label} ...`);
   const port = await freePort();
@@ -163,7 +169,7 @@ async function underLoad(
   const before = cpuOf(server);
   const memory: number[] = [];
   const watch = setInterval(() => memory.push(residentOf(server)), 500);
-  const load = await sendLoad(port);
+  const load = await sendLoad(port, events);
   clearInterval(watch);
   const cpu = cpuOf(server) - before;
   const shed = await shedAt(port);
@@ -173,7 +179,7 @@ async function underLoad(
   const early = memory[Math.floor(memory.length / 5)] ?? NaN;
   return {
     load,
-    cpuMicroseconds: (cpu * 1e6) / EVENTS,
+    cpuMicroseconds: (cpu * 1e6) / events,
     early,
     late: memory.at(-1) ?? NaN,
     peak: Math.max(...memory),
@@ -198,9 +204,9 @@ async function shedAt(port: number): Promise<number> {
   return shed.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-function sendLoad(port: number): Promise<Load> {
+function sendLoad(port: number, events: number): Promise<Load> {
   const args = ['--import', 'tsx', join(__dirname, 'load.ts'), '--url', `http://127.0.0.1:${port}`];
-  const child = spawn(process.execPath, [...args, '--events', String(EVENTS), '--rate', String(RATE)]);
+  const child = spawn(process.execPath, [...args, '--events', String(events), '--rate', String(RATE)]);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.pipe(process.stderr);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { CAPTURE_DEFAULTS } from 'cdk8s-mlops/contract';
 import { StoreFolder } from '../../apps/common/store-files';
 import { removeTemporaryFiles, temporaryDirectory } from '../../apps/common/temporary-files';
+import { writeFiles } from '../../apps/drift-checker/commands/testing/shop';
 import { type CompactionReport } from '../../apps/drift-checker/compact/compact';
 import { CompactionLock, LEASE, LOCK } from '../../apps/drift-checker/compact/compaction-lock';
 import { crashScene, playCrash } from '../../apps/drift-checker/compact/testing/crash-scene';
 import { CHANGES, DyingStore, type Moment } from '../../apps/drift-checker/compact/testing/dying-store';
 import { DAY, label, request, response, SHOP, TestLog } from '../../apps/drift-checker/compact/testing/test-log';
-import { writeFiles } from '../../apps/drift-checker/commands/testing/shop';
 import { Program } from '../support/program';
 import { type RealServer, startMoto, storeEnvironment } from './real-servers';
 

@@ -16,7 +16,7 @@ import { type PartitionsOptions, writePartitions } from './partitions';
 import { PredictionTable } from './prediction-table';
 import { dropExpired } from './retention';
 import { listSegments, openSegments, readLines } from './segments';
-import { WaitingCalls } from './waiting-calls';
+import { WAITING_CALLS, WaitingCalls } from './waiting-calls';
 
 export interface CompactOptions {
   readonly config: CaptureFile;
@@ -59,11 +59,11 @@ export interface CompactionReport {
   readonly findings: Findings;
 }
 
-const BATCH: BatchLimits = { bytes: 8 * 1024 ** 2, rows: 100_000 };
+const BATCH: BatchLimits = { bytes: 8 * 1024 ** 2, rows: 50_000 };
 /** Versions that are asked for: whoever sends events may call a version anything. */
 const MOST_VERSIONS = 100;
 /** Memory of the database. */
-const MEMORY = '160MB';
+const MEMORY = '96MB';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -191,7 +191,7 @@ class Compaction {
       const before = new Date(this.now.getTime() - config.pairingHours * HOUR);
       if (await waiting.giveUp(before, findings)) {
         await this.partitions.renew();
-        await store.put(await waiting.snapshot(), WaitingCalls.NAME);
+        await store.put(await waiting.snapshot(), WAITING_CALLS);
       }
       return await waiting.count();
     } finally {
@@ -265,7 +265,7 @@ class Compaction {
     this.parts.push(...written.names);
     this.rows += written.rows;
     await this.partitions.renew();
-    await store.put(waiting, WaitingCalls.NAME);
+    await store.put(waiting, WAITING_CALLS);
     // Last: until here a compaction that is killed has lost nothing.
     await store.remove(segments);
     log.info({ rows: this.rows, segments: segments.length }, 'compacting');

@@ -42,7 +42,7 @@ export class LabelTable {
 
   /** Adds what collectors brought; of the labels of one id the latest counts, and the highest of one time. */
   public async add(read: (take: (label: LabelRecord) => void) => Promise<void>): Promise<void> {
-    const { database, findings } = this.options;
+    const { database } = this.options;
     const fresh = database.newName('fresh');
     await database.run(`CREATE TABLE ${fresh} (request_id VARCHAR, label VARCHAR, "time" DOUBLE, received DOUBLE)`);
     const writer = await database.tableWriter(fresh, ['text', 'text', 'number', 'number']);
@@ -51,22 +51,9 @@ export class LabelTable {
     } finally {
       writer.close();
     }
-    const merged = database.newName('merged');
-    const all = `SELECT *, true AS fresh, false AS used FROM ${fresh} UNION ALL BY NAME SELECT * FROM ${this.table}`;
-    await database.run(
-      `CREATE TABLE ${merged} AS SELECT request_id, arg_max(label, ("time", ${this.value('label')})) AS label, max("time") AS "time",
-         max(received) AS received, bool_or(fresh) AS fresh, bool_or(used) AS used, count(*) AS labels, count(DISTINCT label) AS contents
-       FROM (${all}) GROUP BY request_id`,
-    );
-    const { repeated, conflicting } = await database.row<{ repeated: number; conflicting: number }>(
-      `SELECT coalesce(sum(labels - contents), 0)::BIGINT AS repeated, coalesce(sum(contents - 1), 0)::BIGINT AS conflicting FROM ${merged}`,
-    );
-    findings.add(COMPACTION_FINDINGS.repeatedLabel, repeated);
-    findings.add(COMPACTION_FINDINGS.conflictingLabel, conflicting);
-    for (const each of [fresh, this.table]) await database.run(`DROP TABLE ${each}`);
-    await database.run(`ALTER TABLE ${merged} DROP COLUMN labels`);
-    await database.run(`ALTER TABLE ${merged} DROP COLUMN contents`);
-    await database.run(`ALTER TABLE ${merged} RENAME TO ${this.table}`);
+    await database.run(`INSERT INTO ${this.table} BY NAME SELECT *, true AS fresh, false AS used FROM ${fresh}`);
+    await database.run(`DROP TABLE ${fresh}`);
+    await this.mergeRepeated();
   }
 
   public async count(): Promise<number> {
@@ -191,6 +178,32 @@ export class LabelTable {
     if (count === 0) return;
     await database.run(`UPDATE ${this.table} SET used = true WHERE ${used}`);
     this.isChanged = true;
+  }
+
+  /** Few ids have several labels, and only theirs are grouped: texts of groups have to fit into memory. */
+  private async mergeRepeated(): Promise<void> {
+    const { database, findings } = this.options;
+    const ids = database.newName('repeated');
+    await database.run(
+      `CREATE TEMP TABLE ${ids} AS SELECT request_id FROM ${this.table} GROUP BY request_id HAVING count(*) > 1`,
+    );
+    const repeatedOnly = `WHERE request_id IN (SELECT request_id FROM ${ids})`;
+    const merged = database.newName('merged');
+    await database.run(
+      `CREATE TEMP TABLE ${merged} AS SELECT request_id, arg_max(label, ("time", ${this.value('label')})) AS label, max("time") AS "time",
+         max(received) AS received, bool_or(fresh) AS fresh, bool_or(used) AS used, count(*) AS labels, count(DISTINCT label) AS contents
+       FROM ${this.table} ${repeatedOnly} GROUP BY request_id`,
+    );
+    const { repeated, conflicting } = await database.row<{ repeated: number; conflicting: number }>(
+      `SELECT coalesce(sum(labels - contents), 0)::BIGINT AS repeated, coalesce(sum(contents - 1), 0)::BIGINT AS conflicting FROM ${merged}`,
+    );
+    findings.add(COMPACTION_FINDINGS.repeatedLabel, repeated);
+    findings.add(COMPACTION_FINDINGS.conflictingLabel, conflicting);
+    if (repeated + conflicting > 0) {
+      await database.run(`DELETE FROM ${this.table} ${repeatedOnly}`);
+      await database.run(`INSERT INTO ${this.table} BY NAME SELECT * EXCLUDE (labels, contents) FROM ${merged}`);
+    }
+    for (const each of [ids, merged]) await database.run(`DROP TABLE ${each}`);
   }
 
   private value(column: string): string {

@@ -6,17 +6,17 @@ import { type CallBatch } from './call-batch';
 import { CallLine } from './call-line';
 import { type Findings } from './findings';
 
+/** The file in which they wait. */
+export const WAITING_CALLS = `${CAPTURE_FOLDERS.state}/calls.parquet`;
 const TABLE = 'waiting';
 /** A database of its own: it is asked while the other one writes. */
-const MEMORY = '48MB';
+const MEMORY = '32MB';
 
 /**
  * Requests and responses that wait for their counterpart, as they came: they are read by the schema of their version when that comes, whatever
  * the schema was when they did. Many of them lie on the disk.
  */
 export class WaitingCalls {
-  public static readonly NAME = `${CAPTURE_FOLDERS.state}/calls.parquet`;
-
   /** Takes up what waited when the last compaction ended. */
   public static async load(store: StoreFolder, directory: string): Promise<WaitingCalls> {
     const database = await Database.open({ memory: MEMORY });
@@ -25,10 +25,10 @@ export class WaitingCalls {
       await database.run(
         `CREATE TABLE ${TABLE} (version VARCHAR, id VARCHAR, kind VARCHAR, received DOUBLE, line VARCHAR)`,
       );
-      if ((await store.list(CAPTURE_FOLDERS.state)).some(({ name }) => name === WaitingCalls.NAME)) {
-        const [path] = await store.fetch([WaitingCalls.NAME], directory);
+      if ((await store.list(CAPTURE_FOLDERS.state)).some(({ name }) => name === WAITING_CALLS)) {
+        const [path] = await store.fetch([WAITING_CALLS], directory);
         await database.run(`INSERT INTO ${TABLE} BY NAME SELECT * FROM read_parquet(${literal(path!)})`);
-        await store.forget([WaitingCalls.NAME], directory);
+        await store.forget([WAITING_CALLS], directory);
         calls.waiting = await calls.count();
       }
       return calls;
