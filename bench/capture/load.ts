@@ -75,8 +75,9 @@ function finish(index: number, due: number): void {
   latencies[index] = monotonic() - due;
   if (++done < events) return;
   const seconds = (monotonic() - start) / 1000;
-  latencies.sort();
-  const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => quantile(latencies, share));
+  // Both sides are compiled while they begin.
+  const warm = latencies.slice(Math.floor(events / 10)).sort();
+  const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => quantile(warm, share));
   process.stdout.write(
     `${JSON.stringify({ events, seconds, perSecond: events / seconds, p50, p99, p999, statuses })}\n`,
   );
