@@ -6,6 +6,7 @@ import {
   DuckDBDataChunk,
   DuckDBInstance,
   type DuckDBValue,
+  type DuckDBVector,
   VARCHAR,
 } from '@duckdb/node-api';
 import { diskProblem } from '../atomic-files';
@@ -151,13 +152,19 @@ const CHUNK = 2048;
 export class TableWriter {
   private readonly numbers: readonly (Float64Array | undefined)[];
   private readonly texts: readonly (string | null)[][];
+  /** One for all: it is copied when it is handed over, and to make one for each would be a third of the work. */
+  private readonly chunk: DuckDBDataChunk;
+  private readonly vectors: readonly DuckDBVector[];
   private rows = 0;
 
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly appender: DuckDBAppender,
-    private readonly kinds: readonly ('number' | 'text')[],
+    kinds: readonly ('number' | 'text')[],
   ) {
+    const types = kinds.map((kind) => (kind === 'number' ? DOUBLE : VARCHAR));
+    this.chunk = DuckDBDataChunk.create(types, CHUNK);
+    this.vectors = kinds.map((_, column) => this.chunk.getColumnVector(column));
     this.numbers = kinds.map((kind) => (kind === 'number' ? new Float64Array(CHUNK).fill(NaN) : undefined));
     this.texts = kinds.map((kind) => (kind === 'text' ? new Array<null>(CHUNK).fill(null) : []));
   }
@@ -192,12 +199,9 @@ export class TableWriter {
   }
 
   private write(): void {
-    const chunk = DuckDBDataChunk.create(
-      this.kinds.map((kind) => (kind === 'number' ? DOUBLE : VARCHAR)),
-      this.rows,
-    );
-    this.kinds.forEach((_, column) => {
-      const vector = chunk.getColumnVector(column);
+    this.chunk.reset();
+    this.chunk.rowCount = this.rows;
+    this.vectors.forEach((vector, column) => {
       const numbers = this.numbers[column];
       const texts = this.texts[column]!;
       for (let row = 0; row < this.rows; row++) {
@@ -208,7 +212,7 @@ export class TableWriter {
       numbers?.fill(NaN);
       texts.fill(null);
     });
-    this.appender.appendDataChunk(chunk);
+    this.appender.appendDataChunk(this.chunk);
     this.rows = 0;
   }
 }

@@ -147,6 +147,43 @@ describe('a request and its response become a row', () => {
   });
 });
 
+describe('calls whose halves lie far from each other', () => {
+  const ids = Array.from({ length: 60 }, (_, index) => `call-${String(index).padStart(2, '0')}`);
+
+  test.each([
+    ['in the next segment', 1],
+    ['two segments later', 2],
+    ['many segments later', 40],
+    ['many segments before', -40],
+  ])('are paired, %s, whatever is worked on at once', async (_, distance) => {
+    for (const batch of [
+      { bytes: 1, rows: 1 },
+      { bytes: 1, rows: 7 },
+      { bytes: 1000, rows: 1000 },
+    ]) {
+      const far = new TestLog(await temporaryDirectory('far'));
+      ids.forEach((id, at) => {
+        far.bring([request(id, { instances: [[at, 'DE']] })], DAY + at * SECOND);
+        far.bring([response(id, { predictions: [(at + 0.5) / 100] })], DAY + (at + distance) * SECOND + 1);
+      });
+      const report = await far.compact({ batch });
+      expect([report.rows, report.waitingCalls, report.findings.toJSON()]).toEqual([60, 0, {}]);
+      const rows = await far.rows('request_id, version, amount, prediction_score AS score');
+      expect(rows).toEqual(
+        ids.map((id, at) => ({ request_id: id, version: '1', amount: at, score: (at + 0.5) / 100 })),
+      );
+      expect(far.segments()).toEqual([]);
+    }
+  });
+
+  test('are counted once where one came again in another batch', async () => {
+    for (const [at, record] of [request('a'), request('a'), request('b'), response('a'), response('b')].entries())
+      log.bring([record], DAY + at * SECOND);
+    expect(await log.findings({ batch: { bytes: 1, rows: 100 } })).toEqual({ repeated_event: 1 });
+    expect(await log.ids()).toEqual(['a', 'b']);
+  });
+});
+
 describe('what is found is counted, and nothing else', () => {
   const undecodable = '{"instances": 7}';
   const A = request('a');

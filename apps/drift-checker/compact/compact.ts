@@ -78,14 +78,22 @@ export async function compact(options: CompactOptions): Promise<CompactionReport
   checkFeatures(schema);
   const lock = await CompactionLock.take(store, now && (() => now().getTime()));
   if ('heldBy' in lock) return { ...NOTHING, heldBy: lock.heldBy, findings: new Findings() };
+  try {
+    return await locked(options, lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function locked(options: CompactOptions, lock: CompactionLock): Promise<CompactionReport> {
+  const directory = await temporaryDirectory('compact');
   const database = await Database.open({ memory: MEMORY });
   const writer = await database.connect();
   try {
-    return await new Compaction(options, database, writer, await temporaryDirectory('compact'), lock).run();
+    return await new Compaction(options, database, writer, directory, lock).run();
   } finally {
     writer.close();
     database.close();
-    await lock.release();
   }
 }
 
@@ -103,6 +111,12 @@ function checkFeatures({ features, model }: ModelSchema): void {
 interface Pending {
   readonly table: PredictionTable;
   readonly segments: string[];
+}
+
+/** Halves that the last batch left, and its segments: they are deleted once the halves are in the log, or wait on the disk. */
+interface Recent {
+  readonly halves: readonly CallLine[];
+  readonly segments: readonly string[];
 }
 
 /** Labels that are to be joined, and where those lie that came since the last compaction. */
@@ -162,6 +176,7 @@ class Compaction {
     const { directory, findings } = this;
     const waiting = await WaitingCalls.load(store, directory);
     let pending: Pending | undefined;
+    let recent: Recent = { halves: [], segments: [] };
     let writing: Promise<void> | undefined;
     const write = async ({ table, segments: names }: Pending): Promise<void> => {
       table.close();
@@ -180,13 +195,19 @@ class Compaction {
           pending = undefined;
         }
         pending ??= { table: await this.newTable(), segments: [] };
-        pending.segments.push(...names);
-        await this.pair(calls, waiting, pending.table);
+        const halves = await this.pair(calls, recent.halves, waiting, pending.table);
+        pending.segments.push(...recent.segments);
+        recent = { halves, segments: names };
         if (pending.table.rows < limits.rows) continue;
         await write(pending);
         pending = undefined;
       }
-      if (pending) await write(pending);
+      if (recent.segments.length > 0) {
+        pending ??= { table: await this.newTable(), segments: [] };
+        pending.segments.push(...recent.segments);
+        await waiting.add(recent.halves);
+        await write(pending);
+      }
       await writing;
       const before = new Date(this.now.getTime() - config.pairingHours * HOUR);
       if (await waiting.giveUp(before, findings)) {
@@ -239,8 +260,19 @@ class Compaction {
     if (names.length > 0) yield { calls, names };
   }
 
-  private async pair(calls: CallBatch, waiting: WaitingCalls, table: PredictionTable): Promise<void> {
+  /**
+   * Pairs the calls of a batch, and what the batch before had left: only what has no counterpart in either waits on the disk.
+   *
+   * @returns the halves that the batch leaves
+   */
+  private async pair(
+    calls: CallBatch,
+    recent: readonly CallLine[],
+    waiting: WaitingCalls,
+    table: PredictionTable,
+  ): Promise<CallLine[]> {
     await this.partitions.renew();
+    for (const line of recent) calls.add(line);
     await waiting.moveTo(calls);
     const halves: CallLine[] = [];
     calls.take(
@@ -248,7 +280,9 @@ class Compaction {
       (request, response) => table.add(request, response),
       (half) => halves.push(half),
     );
-    if (halves.length > 0) await waiting.add(halves);
+    const old = new Set(recent);
+    await waiting.add(halves.filter((half) => old.has(half)));
+    return halves.filter((half) => !old.has(half));
   }
 
   /** @param waiting a file with the calls that wait once the table is in the log */

@@ -51,11 +51,11 @@ export class PartIndex {
     this.made.clear();
   }
 
-  /** Those of the parts that may have one of the ids of a relation, and those of which it is not known. */
+  /** Those of the parts that may have one of the ids of a relation: all of which is not known that they have none. */
   public async narrow(parts: readonly string[], ids: string): Promise<Set<string>> {
     const { database, store, directory, renew } = this.options;
     const found = new Set(parts);
-    const indexed = parts.filter((part) => this.has(part));
+    const indexed = parts.filter((part) => this.has(part) || this.made.has(part));
     if (indexed.length === 0) return found;
     const wanted = database.newName('wanted');
     await database.run(
@@ -64,13 +64,15 @@ export class PartIndex {
     for (let start = 0; start < indexed.length; start += TOGETHER) {
       await renew();
       const group = indexed.slice(start, start + TOGETHER);
-      const paths = await store.fetch(group.map(nameOf), directory);
+      const kept = group.filter((part) => !this.made.has(part)).map(nameOf);
+      const fetched = new Map((await store.fetch(kept, directory)).map((path, at) => [kept[at], path]));
+      const paths = group.map((part) => this.made.get(part) ?? fetched.get(nameOf(part))!);
       const hits = await database.rows<{ filename: string }>(
         `SELECT DISTINCT filename FROM read_parquet(${fileList(paths)}, filename = true, hive_partitioning = false) SEMI JOIN ${wanted} USING (id)`,
       );
       const names = new Set(hits.map(({ filename }) => filename));
       for (const [at, part] of group.entries()) if (!names.has(paths[at]!)) found.delete(part);
-      await store.forget(group.map(nameOf), directory);
+      await store.forget(kept, directory);
     }
     await database.run(`DROP TABLE ${wanted}`);
     return found;

@@ -10,6 +10,10 @@ import { type Findings } from './findings';
 const unpacked = promisify(gunzip);
 /** A segment that is larger is none of a collector's: unpacked, it must fit into memory. */
 const LARGEST = 256 * 1024 ** 2;
+/** A gzip file ends with its size, which may be wrong. */
+const SIZE_BYTES = 4;
+const LARGEST_PIECE = 64 * 1024 ** 2;
+const MORE = 1024;
 const SEGMENT = /\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/(?:[^/]*-)?(\d+)-[^/]+\.jsonl\.gz$/;
 const NEW_LINE = 10;
 /** Segments that are fetched together, while those before are read. */
@@ -72,11 +76,18 @@ function looked<T>(promise: Promise<T>): Promise<T> {
 
 async function unpack(name: string, path: string, findings: Findings): Promise<Segment> {
   try {
-    return { name, bytes: await unpacked(await readFile(path), { maxOutputLength: LARGEST }) };
+    const packed = await readFile(path);
+    return { name, bytes: await unpacked(packed, { maxOutputLength: LARGEST, chunkSize: sizeOf(packed) }) };
   } catch (error) {
     findings.add(COMPACTION_FINDINGS.unreadable, 1, `'${name}' cannot be unpacked: ${messageOf(error)}`);
     return { name, bytes: undefined };
   }
+}
+
+/** How large what is packed says that it is, and a little more: unpacked into one piece, it is not copied once more. */
+function sizeOf(packed: Buffer): number {
+  const said = packed.length < SIZE_BYTES ? 0 : packed.readUInt32LE(packed.length - SIZE_BYTES);
+  return Math.min(said, LARGEST_PIECE) + MORE;
 }
 
 /**

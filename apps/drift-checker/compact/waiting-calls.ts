@@ -68,6 +68,7 @@ export class WaitingCalls {
   }
 
   public async add(lines: readonly CallLine[]): Promise<void> {
+    if (lines.length === 0) return;
     const writer = await this.database.tableWriter(TABLE, ['text', 'text', 'text', 'number', 'text']);
     for (const { version, id, kind, received, text } of lines) writer.append([version, id, kind, received, text]);
     writer.close();
