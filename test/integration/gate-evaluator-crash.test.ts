@@ -229,7 +229,7 @@ describe('two at once', () => {
     expect([
       ['2', '3'],
       ['2', '3', '2'],
-    ]).toContainEqual(decisions.slice(1).map(({ modelVersion }) => modelVersion));
+    ]).toContainEqual((decisions as { modelVersion: string }[]).slice(1).map(({ modelVersion }) => modelVersion));
   });
 
   // Another promotion begins as soon as the lock is given back.
