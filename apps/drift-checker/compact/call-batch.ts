@@ -13,10 +13,10 @@ interface Call {
 /** Requests and responses that are looked at together, by id and version. */
 export class CallBatch {
   private readonly calls = new Map<string, Map<string, Call>>();
+  private last: { readonly version: string; readonly calls: Map<string, Call> } | undefined;
 
   public add(line: CallLine): void {
-    const calls = this.calls.get(line.version) ?? new Map<string, Call>();
-    if (calls.size === 0) this.calls.set(line.version, calls);
+    const calls = this.callsOf(line.version);
     const call = calls.get(line.id);
     if (call === undefined) {
       calls.set(
@@ -29,6 +29,15 @@ export class CallBatch {
     if (earlier !== undefined) (call.repeated ??= [earlier]).push(line);
     // Of what came more than once the first counts.
     if (earlier === undefined || line.received < earlier.received) call[line.kind] = line;
+  }
+
+  /** Most lines are of the same version as the one before. */
+  private callsOf(version: string): Map<string, Call> {
+    if (version === this.last?.version) return this.last.calls;
+    const calls = this.calls.get(version) ?? new Map<string, Call>();
+    if (calls.size === 0) this.calls.set(version, calls);
+    this.last = { version, calls };
+    return calls;
   }
 
   /** The versions that were called; an empty one stands for those of which it was not said. */

@@ -2,7 +2,15 @@ import { parseRecord } from '../collect/capture-record';
 import { type Body, isObject } from '../payload/json-body';
 import { PayloadError, shown } from '../payload/payload-error';
 
-const DATA = Buffer.from(',"data":');
+const DATA = ',"data":';
+const BRACE = 0x7d;
+const TEXT = String.raw`"([^"\\\u0000-\u001f]*)"`;
+const NUMBER = String.raw`(-?\d+(?:\.\d+)?)`;
+/** The head of nearly every record, as it is written; of others it is parsed, which takes three times as long. */
+const HEAD = new RegExp(
+  String.raw`\{"kind":"(request|response)","id":${TEXT}(?:,"version":${TEXT})?(?:,"time":${NUMBER})?,"received":${NUMBER}(?:,"requestId":${TEXT})?${DATA}`,
+  'y',
+);
 
 /**
  * A request or a response as it lies in its segment. Its body is parsed once its counterpart is there: what is parsed at once lives shortly, and is
@@ -10,23 +18,39 @@ const DATA = Buffer.from(',"data":');
  */
 export class CallLine {
   /** @throws PayloadError when a line is none */
-  public static parse(bytes: Buffer, start = 0, end = bytes.length): CallLine {
-    const at = bodyOf(bytes, start, end);
-    const head = at < 0 ? parseRecord(bytes.toString('utf8', start, end)) : parseHead(bytes, start, at, end);
+  public static parse(lines: string, start = 0, end = lines.length): CallLine {
+    HEAD.lastIndex = start;
+    const written = HEAD.exec(lines);
+    if (written && HEAD.lastIndex < end && lines.charCodeAt(end - 1) === BRACE) {
+      const [, kind, id, version = '', time, received, requestId] = written;
+      const at = time === undefined ? undefined : Number(time);
+      const known = kind as 'request' | 'response';
+      return new CallLine(lines, start, HEAD.lastIndex, end, known, id!, version, at, Number(received), requestId);
+    }
+    return CallLine.parseOther(lines, start, end);
+  }
+
+  private static parseOther(lines: string, start: number, end: number): CallLine {
+    const line = lines.slice(start, end);
+    // Quotes in the head's own texts are escaped, so that nothing before it looks the same.
+    const found = line.indexOf(DATA);
+    const head = found < 0 ? parseRecord(line) : parseHead(line, found);
+    // Where the body does not stand at the end, as it is, the line is parsed whole.
+    const body = found < 0 ? -1 : start + found + DATA.length;
     if (isObject(head) && typeof head.received === 'number' && typeof head.id === 'string') {
       const { kind, id, version, time, received, requestId } = head;
       if (kind === 'request' || kind === 'response') {
         const [given, name] = [textOr(requestId), textOr(version) ?? ''];
-        return new CallLine(bytes, start, at, end, kind, id, name, numberOr(time), received, given);
+        return new CallLine(lines, start, body, end, kind, id, name, numberOr(time), received, given);
       }
     }
     throw new PayloadError(`is ${shown(head)}; expected a request or a response`);
   }
 
   private constructor(
-    private readonly bytes: Buffer,
+    private readonly lines: string,
     private readonly start: number,
-    /** Where the head ends; -1 where the body does not stand at the end, as it is. */
+    /** Where the body begins; -1 where it does not stand at the end, as it is. */
     private readonly at: number,
     private readonly end: number,
     public readonly kind: 'request' | 'response',
@@ -39,11 +63,11 @@ export class CallLine {
   ) {}
 
   public get text(): string {
-    return this.bytes.toString('utf8', this.start, this.end);
+    return this.lines.slice(this.start, this.end);
   }
 
   public get body(): Body {
-    if (this.at >= 0) return this.bytes.toString('utf8', this.at + DATA.length, this.end - 1);
+    if (this.at >= 0) return this.lines.slice(this.at, this.end - 1);
     const record = parseRecord(this.text);
     return record.kind === 'label' ? '' : record.body;
   }
@@ -54,24 +78,13 @@ export class CallLine {
   }
 }
 
-/** Where the name of the body begins: quotes in the head's own texts are escaped, so that nothing before it looks the same. */
-function bodyOf(bytes: Buffer, start: number, end: number): number {
-  const last = end - DATA.length;
-  for (let at = start; at < last; at++) {
-    let same = 0;
-    while (same < DATA.length && bytes[at + same] === DATA[same]) same++;
-    if (same === DATA.length) return at;
-  }
-  return -1;
-}
-
-function parseHead(bytes: Buffer, start: number, at: number, end: number): unknown {
+function parseHead(line: string, end: number): unknown {
   try {
-    if (bytes[end - 1] === 0x7d) return JSON.parse(`${bytes.toString('utf8', start, at)}}`);
+    if (line.endsWith('}')) return JSON.parse(`${line.slice(0, end)}}`);
   } catch {
     // Said below, as of a line that does not end.
   }
-  throw new PayloadError(`is not JSON: it starts with ${shown(bytes.toString('utf8', start, end))}`);
+  throw new PayloadError(`is not JSON: it starts with ${shown(line)}`);
 }
 
 const textOr = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -15,7 +15,7 @@ import { PartIndex } from './part-index';
 import { type PartitionsOptions, writePartitions } from './partitions';
 import { PredictionTable } from './prediction-table';
 import { dropExpired } from './retention';
-import { listSegments, openSegments, readLines } from './segments';
+import { detached, listSegments, openSegments, readLines } from './segments';
 import { WAITING_CALLS, WaitingCalls } from './waiting-calls';
 
 export interface CompactOptions {
@@ -231,7 +231,7 @@ class Compaction {
   private async meet(calls: CallBatch): Promise<boolean> {
     const { schemaOf } = this.options;
     const known = this.versions.size;
-    for (const version of calls.versions()) {
+    for (const version of Array.from(calls.versions(), detached)) {
       if (this.met.has(version) || this.met.size >= MOST_VERSIONS) continue;
       this.met.add(version);
       const own = await schemaOf?.(version);
@@ -249,10 +249,10 @@ class Compaction {
     let [calls, names, bytes] = [new CallBatch(), [] as string[], 0];
     const { store } = this.options;
     for await (const segment of openSegments(store, segments, this.directory, this.findings)) {
-      if (!segment.bytes) continue;
-      readLines(segment, this.findings, (...line) => calls.add(CallLine.parse(...line)));
+      if (segment.lines === undefined) continue;
+      readLines(segment, this.findings, (lines, start, end) => calls.add(CallLine.parse(lines, start, end)));
       names.push(segment.name);
-      bytes += segment.bytes.length;
+      bytes += segment.lines.length;
       if (bytes < limit) continue;
       yield { calls, names };
       [calls, names, bytes] = [new CallBatch(), [], 0];
@@ -316,10 +316,8 @@ class Compaction {
     if (segments.length > 0)
       await table.add(async (take) => {
         for await (const segment of openSegments(store, segments, this.directory, this.findings)) {
-          readLines(segment, this.findings, (bytes, start, end) =>
-            take(this.label(bytes.toString('utf8', start, end))),
-          );
-          if (segment.bytes) readable.push(segment.name);
+          readLines(segment, this.findings, (lines, start, end) => take(this.label(lines.slice(start, end))));
+          if (segment.lines !== undefined) readable.push(segment.name);
           await this.partitions.renew();
         }
       });

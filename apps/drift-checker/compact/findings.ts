@@ -1,4 +1,5 @@
 import { type COMPACTION_FINDINGS } from 'cdk8s-mlops/contract';
+import { detached } from './segments';
 
 export type CompactionFinding = (typeof COMPACTION_FINDINGS)[keyof typeof COMPACTION_FINDINGS];
 
@@ -14,7 +15,7 @@ export class Findings {
     const found = this.counts.get(kind) ?? { count: 0, examples: [] };
     this.counts.set(kind, found);
     found.count += count;
-    if (example !== undefined && found.examples.length < MOST_EXAMPLES) found.examples.push(example);
+    if (example !== undefined && found.examples.length < MOST_EXAMPLES) found.examples.push(detached(example));
   }
 
   public count(kind: CompactionFinding): number {

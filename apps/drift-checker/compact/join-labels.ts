@@ -184,10 +184,11 @@ export class LabelTable {
   private async mergeRepeated(): Promise<void> {
     const { database, findings } = this.options;
     const ids = database.newName('repeated');
+    // Hashes take less memory than ids; one that two ids have groups them, each by itself.
     await database.run(
-      `CREATE TEMP TABLE ${ids} AS SELECT request_id FROM ${this.table} GROUP BY request_id HAVING count(*) > 1`,
+      `CREATE TEMP TABLE ${ids} AS SELECT hash(request_id) AS id FROM ${this.table} GROUP BY ALL HAVING count(*) > 1`,
     );
-    const repeatedOnly = `WHERE request_id IN (SELECT request_id FROM ${ids})`;
+    const repeatedOnly = `WHERE hash(request_id) IN (SELECT id FROM ${ids})`;
     const merged = database.newName('merged');
     await database.run(
       `CREATE TEMP TABLE ${merged} AS SELECT request_id, arg_max(label, ("time", ${this.value('label')})) AS label, max("time") AS "time",

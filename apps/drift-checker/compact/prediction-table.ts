@@ -53,7 +53,6 @@ export class PredictionTable {
   /** The features of each version's schema, in their order. */
   private readonly ofSchema = new Map<ModelSchema, readonly Feature[]>();
   private readonly answer: 'number' | 'text';
-  private readonly ids = new Map<string, Set<string>>();
   private writer: TableWriter | undefined;
 
   private constructor(private readonly options: PredictionTableOptions) {
@@ -106,8 +105,7 @@ export class PredictionTable {
     const id = request.requestId ?? asked.id ?? request.id;
     rows.forEach((row, instance) => {
       const rowId = rows.length > 1 ? `${id}#${instance}` : id;
-      if (this.isNew(request.version, rowId))
-        this.append(rowId, request.version, time, row, this.ofSchema.get(own)!, answers[instance]!);
+      this.append(rowId, request.version, time, row, this.ofSchema.get(own)!, answers[instance]!);
     });
   }
 
@@ -115,7 +113,6 @@ export class PredictionTable {
   public close(): void {
     this.writer?.close();
     this.writer = undefined;
-    this.ids.clear();
   }
 
   private async open(): Promise<void> {
@@ -153,16 +150,6 @@ export class PredictionTable {
     if (isFuture) this.options.findings.add(COMPACTION_FINDINGS.fromFuture, 1, `'${id}'`);
     // A clock that has never been set is not that of the call.
     return time === undefined || isFuture || time < 0 ? received : time;
-  }
-
-  /** An id that was given to two calls of one version: labels could not tell them apart. */
-  private isNew(version: string, id: string): boolean {
-    let ids = this.ids.get(version);
-    if (!ids) this.ids.set(version, (ids = new Set()));
-    const before = ids.size;
-    if (ids.add(id).size > before) return true;
-    this.options.findings.add(COMPACTION_FINDINGS.repeatedPrediction, 1, `'${id}'`);
-    return false;
   }
 
   private append(

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -15,7 +16,6 @@ const SIZE_BYTES = 4;
 const LARGEST_PIECE = 64 * 1024 ** 2;
 const MORE = 1024;
 const SEGMENT = /\/dt=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/(?:[^/]*-)?(\d+)-[^/]+\.jsonl\.gz$/;
-const NEW_LINE = 10;
 /** Segments that are fetched together, while those before are read. */
 const TOGETHER = 8;
 
@@ -40,7 +40,7 @@ export function segmentHour(name: string): Date | undefined {
 export interface Segment {
   readonly name: string;
   /** Its lines; undefined when it cannot be unpacked, which is counted. */
-  readonly bytes: Buffer | undefined;
+  readonly lines: string | undefined;
 }
 
 /** Segments one by one: the next one is unpacked while one is read, and those after it are fetched. */
@@ -77,12 +77,17 @@ function looked<T>(promise: Promise<T>): Promise<T> {
 async function unpack(name: string, path: string, findings: Findings): Promise<Segment> {
   try {
     const packed = await readFile(path);
-    return { name, bytes: await unpacked(packed, { maxOutputLength: LARGEST, chunkSize: sizeOf(packed) }) };
+    const bytes = await unpacked(packed, { maxOutputLength: LARGEST, chunkSize: sizeOf(packed) });
+    // A text as a whole: that of each line would be made one by one, and those of ASCII are not copied.
+    return { name, lines: isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8') };
   } catch (error) {
     findings.add(COMPACTION_FINDINGS.unreadable, 1, `'${name}' cannot be unpacked: ${messageOf(error)}`);
-    return { name, bytes: undefined };
+    return { name, lines: undefined };
   }
 }
+
+/** A text of its own: a piece of a segment keeps all of it in memory, for as long as it is kept. */
+export const detached = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
 
 /** How large what is packed says that it is, and a little more: unpacked into one piece, it is not copied once more. */
 function sizeOf(packed: Buffer): number {
@@ -96,16 +101,16 @@ function sizeOf(packed: Buffer): number {
  * @param take may throw a PayloadError
  */
 export function readLines(
-  { name, bytes = Buffer.alloc(0) }: Segment,
+  { name, lines = '' }: Segment,
   findings: Findings,
-  take: (bytes: Buffer, start: number, end: number) => void,
+  take: (lines: string, start: number, end: number) => void,
 ): void {
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(NEW_LINE, start);
-    const stop = end < 0 ? bytes.length : end;
+  for (let start = 0; start < lines.length;) {
+    const end = lines.indexOf('\n', start);
+    const stop = end < 0 ? lines.length : end;
     if (stop > start) {
       try {
-        take(bytes, start, stop);
+        take(lines, start, stop);
       } catch (error) {
         if (!(error instanceof PayloadError)) throw error;
         findings.add(COMPACTION_FINDINGS.unreadable, 1, `a record of '${name}' ${error.message}`);

@@ -64,7 +64,7 @@ export class WaitingCalls {
       await database.run(`DELETE FROM ${TABLE} WHERE (version, id) IN (SELECT (version, id) FROM keys)`);
     await database.run('DROP TABLE keys');
     this.waiting -= found.length;
-    for (const { line } of found) batch.add(CallLine.parse(Buffer.from(line)));
+    for (const { line } of found) batch.add(CallLine.parse(line));
   }
 
   public async add(lines: readonly CallLine[]): Promise<void> {

@@ -32,7 +32,10 @@ export function interpretAnswers(answers: Answers, task: TaskSchema): Prediction
   }
   if (task.type === 'regression') return (labels ?? scores ?? []).map(regressionAnswer);
   const classifier = new Classifier(task, labels ?? []);
-  return Array.from({ length }, (_, row) => classifier.answer(row, single(labels?.[row]), single(scores?.[row])));
+  const rows: Prediction[] = [];
+  for (let row = 0; row < length; row++)
+    rows.push(classifier.answer(row, single(labels?.[row]), single(scores?.[row])));
+  return rows;
 }
 
 /** The value of a list of one. */

@@ -144,6 +144,8 @@ function matrixRows({ name, shape, data }: Tensor, features: Features): FeatureR
         'or one tensor per feature, named after it',
     );
   }
+  // Most calls have one instance, whose values need no copy.
+  if (data.length === width) return [listRow(data, 0, features)];
   return Array.from({ length: data.length / width }, (_, row) =>
     listRow(data.slice(row * width, (row + 1) * width), row, features),
   );

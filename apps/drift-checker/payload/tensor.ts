@@ -71,6 +71,7 @@ function sizeOf(shape: readonly number[]): number {
 export function firstDimension(tensor: Tensor): unknown[] {
   const { shape, data } = tensor;
   if (data.length === shape[0]) return data;
+  if (shape[0] === 1) return [data];
   const width = sizeOf(shape.slice(1));
   return Array.from({ length: shape[0] ?? 0 }, (_, row) => data.slice(row * width, (row + 1) * width));
 }
