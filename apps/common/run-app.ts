@@ -55,7 +55,7 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
   let graceMs: number | undefined;
   const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   try {
-    const command = findCommand(app, args[0]);
+    const command = findCommand(app, args);
     if (!command) {
       print(appHelp(app.name, app.summary, app.commands, app.notes));
       return EXIT_CODES.judged;
@@ -64,7 +64,7 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
       print(commandHelp(app.name, command));
       return EXIT_CODES.judged;
     }
-    const call = parseCall(command, args.slice(1));
+    const call = parseCall(command, args.slice(command.name.split(' ').length));
     ({ graceMs } = command);
     work = command.run({ call, log, env: process.env, signal: ended.signal, print });
     return await Promise.race([work, aborted(ended.signal, graceMs)]);
@@ -91,11 +91,15 @@ export async function runApp(app: AppOptions, args: readonly string[]): Promise<
   }
 }
 
-function findCommand(app: AppOptions, name: string | undefined): RunnableCommand | undefined {
-  if (name === undefined || name === '--help' || name === 'help') return undefined;
-  const command = app.commands.find((each) => each.name === name);
+/** A command's name has one word or two. */
+function findCommand(app: AppOptions, args: readonly string[]): RunnableCommand | undefined {
+  const [first, second] = args;
+  if (first === undefined || first === '--help' || first === 'help') return undefined;
+  const command = app.commands.find((each) => each.name === first || each.name === `${first} ${second}`);
   if (command) return command;
   const names = app.commands.map((each) => each.name);
+  const isGroup = names.some((each) => each.startsWith(`${first} `)) && second?.startsWith('-') === false;
+  const name = isGroup ? `${first} ${second}` : first;
   const near = suggest(name, names);
   throw Failure.configuration(
     `'${name}' is not a command of ${app.name}${near ? `; did you mean '${near}'?` : `: ${names.join(', ')}`}`,

@@ -25,6 +25,9 @@ export const BUILT_IN_STEPS = {
 
 const FAIL_ON_NO = 'exit with code 10 on a judged "no" (flag), for engines that cannot read output files';
 
+const ROLLOUT_CONFIG = 'path of the roll-out file';
+const ROLLOUT_VERSION = 'the version that is rolled out: the step is refused when it is the canary no longer';
+
 /** Commands that the constructs render. Flags take no value; every other option takes one. */
 export const COMMANDS = {
   admit: {
@@ -142,6 +145,77 @@ export const COMMANDS = {
       namespace: 'namespace of the model, a label of its metrics',
     },
   },
+  rollback: {
+    app: 'gate-evaluator',
+    command: 'rollback',
+    summary: 'makes the version before, or a named one, champion again',
+    options: {
+      model: 'name of the model',
+      to: 'version to go back to; empty for the champion before',
+      reason: 'why',
+      registry: 'address of the tracking server',
+      namespace: 'namespace of the model, a label of its metrics',
+      by: 'who or what asks',
+    },
+  },
+  rolloutStart: {
+    app: 'gate-evaluator',
+    command: 'rollout start',
+    summary: 'makes a version the canary, and brings up the candidate where the engine has one',
+    options: {
+      config: ROLLOUT_CONFIG,
+      version: 'the version that is rolled out; empty for that of --run, or the newest that passed its gates',
+      run: 'name of the training run whose version is rolled out; may be empty',
+      reason: 'why',
+      by: 'who or what asks',
+    },
+  },
+  rolloutShadow: {
+    app: 'gate-evaluator',
+    command: 'rollout shadow',
+    summary: 'copies a share of the traffic to the candidate, whose answers are dropped',
+    options: { config: ROLLOUT_CONFIG, version: ROLLOUT_VERSION, percent: 'percent of the requests' },
+  },
+  rolloutWeight: {
+    app: 'gate-evaluator',
+    command: 'rollout weight',
+    summary: 'gives the candidate a share of the traffic',
+    options: { config: ROLLOUT_CONFIG, version: ROLLOUT_VERSION, percent: 'percent of the requests' },
+  },
+  rolloutUpdate: {
+    app: 'gate-evaluator',
+    command: 'rollout update',
+    summary: 'brings the version to the stable object, and waits for its controller',
+    options: { config: ROLLOUT_CONFIG, version: ROLLOUT_VERSION },
+  },
+  analyze: {
+    app: 'gate-evaluator',
+    command: 'analyze',
+    summary: 'judges the candidate against the stable version by their live traffic',
+    options: {
+      config: ROLLOUT_CONFIG,
+      version: ROLLOUT_VERSION,
+      step: 'what it is judged at, for example `shadow 10 %`',
+      by: 'who or what asks',
+      'fail-on-no': FAIL_ON_NO,
+    },
+  },
+  rolloutFinish: {
+    app: 'gate-evaluator',
+    command: 'rollout finish',
+    summary: 'makes the candidate champion, and the stable object serve it',
+    options: { config: ROLLOUT_CONFIG, version: ROLLOUT_VERSION, reason: 'why', by: 'who or what asks' },
+  },
+  rolloutRestore: {
+    app: 'gate-evaluator',
+    command: 'rollout restore',
+    summary: 'makes the cluster serve the champion and nothing else, whatever state it is in',
+    options: {
+      config: ROLLOUT_CONFIG,
+      reason: 'why a candidate that is not champion is given up',
+      by: 'who or what asks',
+    },
+  },
 } as const satisfies Record<string, CommandSpec>;
 
 /**
@@ -158,5 +232,5 @@ export function renderArguments<C extends CommandSpec>(
     if (value === undefined || value === false) return [];
     return value === true ? [`--${option}`] : [`--${option}`, value];
   });
-  return [command.command, ...options];
+  return [...command.command.split(' '), ...options];
 }

@@ -60,6 +60,7 @@ export const CONFIG_FILES = {
   gates: { directory: '/etc/mlops/gates', file: 'gates.yaml' },
   driftCheck: { directory: '/etc/mlops/drift', file: 'drift-check.yaml' },
   capture: { directory: '/etc/mlops/capture', file: 'capture.yaml' },
+  rollout: { directory: '/etc/mlops/rollout', file: 'rollout.yaml' },
 } as const;
 
 /** Columns of the prediction log: one row per instance, beside one column per feature. */

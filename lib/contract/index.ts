@@ -9,4 +9,5 @@ export * from './kubernetes';
 export * from './metrics';
 export * from './mlflow';
 export * from './model-schema';
+export * from './rollout-file';
 export * from './suggest';

@@ -86,6 +86,9 @@ export const MODEL_NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 /** Parameters of the training WorkflowTemplate: whoever starts a run sets these and no others. */
 export const TRAINING_PARAMETERS = { reason: 'reason' } as const;
 
+/** Parameters of the roll-out WorkflowTemplate; each may be empty. */
+export const ROLLOUT_PARAMETERS = { version: 'version', run: 'run', reason: 'reason' } as const;
+
 /** Values of the `reason` parameter that the loop itself sets; people may set any text. */
 export const RUN_REASONS = { schedule: 'schedule', manual: 'manual', drift: 'drift', alert: 'alert' } as const;
 
