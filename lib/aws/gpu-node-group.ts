@@ -165,6 +165,9 @@ export class GpuNodeGroup extends Construct {
     }
     if (!Number.isInteger(minSize) || minSize < 0) problems.add('minSize', minSize, 'must be a whole number from 0 on');
     if (!Number.isInteger(maxSize) || maxSize < 1) problems.add('maxSize', maxSize, 'must be a whole number from 1 on');
+    if (pool.maxNodes !== undefined && pool.maxNodes !== maxSize) {
+      problems.add('maxSize', maxSize, `is not what the pool says, whose maxNodes are ${pool.maxNodes}`);
+    }
     if (minSize > maxSize) problems.add('minSize', minSize, `must not be above the maximum (${maxSize})`);
     if (diskSizeGib !== undefined && !(Number.isInteger(diskSizeGib) && diskSizeGib >= 50 && diskSizeGib <= 16_384)) {
       problems.add('diskSizeGib', diskSizeGib, 'must be 50 to 16384: GPU images alone take tens of GiB');

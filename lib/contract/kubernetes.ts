@@ -32,6 +32,8 @@ export const ANNOTATIONS = {
   uri: `${DOMAIN}/uri`,
   reason: `${DOMAIN}/reason`,
   configHash: `${DOMAIN}/config-hash`,
+  /** What pods get that call a model's Service while a version is rolled out. */
+  callers: `${DOMAIN}/in-cluster-callers`,
 } as const;
 
 /** The field manager under which roll-outs write to the API server. */
@@ -65,6 +67,8 @@ export const DERIVED_NAMES = {
   capture: { suffix: '-capture', ...LABEL_VALUE },
   serving: { suffix: '-serving', ...LABEL_VALUE },
   candidate: { suffix: '-candidate', ...LABEL_VALUE },
+  canary: { suffix: '-canary', ...LABEL_VALUE },
+  rolloutStart: { suffix: '-rollout-start', ...LABEL_VALUE },
 } as const satisfies Record<string, DerivedName>;
 
 /** A key of {@link DERIVED_NAMES}. */

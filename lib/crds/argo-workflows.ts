@@ -14,6 +14,11 @@ export interface ArgoParameter {
   readonly valueFrom?: { readonly path: string; readonly default?: string };
 }
 
+/** Parameters that are handed to a template. */
+export interface ArgoArguments {
+  readonly parameters: readonly ArgoParameter[];
+}
+
 export interface ArgoRetryStrategy {
   readonly limit: string;
   readonly retryPolicy: 'Always' | 'OnError' | 'OnFailure' | 'OnTransientError';
@@ -24,6 +29,7 @@ export interface ArgoRetryStrategy {
 export interface ArgoDagTask {
   readonly name: string;
   readonly template: string;
+  readonly arguments?: ArgoArguments;
   readonly depends?: string;
   readonly when?: string;
 }
@@ -34,6 +40,14 @@ export interface ArgoTemplate {
   readonly steps?: readonly (readonly ArgoDagTask[])[];
   readonly dag?: { readonly tasks: readonly ArgoDagTask[] };
   readonly container?: k8s.Container;
+  readonly suspend?: { readonly duration: string };
+  /** An object that the executor itself writes; `manifest` is YAML. */
+  readonly resource?: {
+    readonly action: 'create' | 'apply';
+    readonly manifest: string;
+    readonly flags?: readonly string[];
+  };
+  readonly inputs?: ArgoArguments;
   readonly serviceAccountName?: string;
   readonly volumes?: readonly k8s.Volume[];
   readonly nodeSelector?: Record<string, string>;
@@ -54,7 +68,8 @@ export interface ArgoVolumeClaim {
 export interface ArgoWorkflowSpec {
   readonly entrypoint?: string;
   readonly workflowTemplateRef?: { readonly name: string };
-  readonly arguments?: { readonly parameters: readonly ArgoParameter[] };
+  readonly arguments?: ArgoArguments;
+  readonly onExit?: string;
   readonly serviceAccountName?: string;
   readonly activeDeadlineSeconds?: number;
   readonly ttlStrategy?: { readonly secondsAfterCompletion: number };
@@ -118,6 +133,8 @@ export class CronWorkflow extends ApiObject {
   public static readonly GVK: GroupVersionKind = { apiVersion: 'argoproj.io/v1alpha1', kind: 'CronWorkflow' };
 
   constructor(scope: Construct, id: string, props: CronWorkflowProps) {
-    super(scope, id, { ...CronWorkflow.GVK, ...props });
+    const { workflowSpec, ...spec } = props.spec;
+    const { metadata } = props;
+    super(scope, id, { ...CronWorkflow.GVK, metadata, spec: { ...spec, workflowSpec: toJson(workflowSpec) } });
   }
 }

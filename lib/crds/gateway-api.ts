@@ -1,5 +1,7 @@
 import { ApiObject, type ApiObjectMetadata, type GroupVersionKind } from 'cdk8s';
 import { type Construct } from 'constructs';
+import { type KubernetesManifest } from '../contract';
+import { plain } from './plain';
 
 /*
  * Thin L1 of the Gateway API 1.x: only the fields that we render.
@@ -16,11 +18,14 @@ export interface HttpRouteProps {
   readonly metadata: ApiObjectMetadata;
   readonly spec: {
     readonly parentRefs: readonly {
+      readonly group?: string;
+      readonly kind?: string;
+      readonly port?: number;
       readonly name: string;
       readonly namespace?: string;
       readonly sectionName?: string;
     }[];
-    readonly hostnames: readonly string[];
+    readonly hostnames?: readonly string[];
     readonly rules: readonly {
       readonly matches: readonly { readonly path: { readonly type: string; readonly value: string } }[];
       readonly backendRefs: readonly BackendRef[];
@@ -36,3 +41,6 @@ export class HttpRoute extends ApiObject {
     super(scope, id, { ...HttpRoute.GVK, ...props });
   }
 }
+
+/** The object as the API server takes it, for whoever writes it at another time. */
+export const httpRouteManifest = (props: HttpRouteProps): KubernetesManifest => plain({ ...HttpRoute.GVK, ...props });

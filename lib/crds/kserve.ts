@@ -1,6 +1,8 @@
 import { ApiObject, type ApiObjectMetadata, type GroupVersionKind } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-29';
 import { type Construct } from 'constructs';
+import { type KubernetesManifest } from '../contract';
+import { plain } from './plain';
 
 /*
  * Thin L1s of KServe 0.20: only the fields that we render.
@@ -54,20 +56,24 @@ export class InferenceService extends ApiObject {
   public static readonly GVK: GroupVersionKind = { apiVersion: 'serving.kserve.io/v1beta1', kind: 'InferenceService' };
 
   constructor(scope: Construct, id: string, props: InferenceServiceProps) {
-    const { predictor } = props.spec;
-    super(scope, id, {
-      ...InferenceService.GVK,
-      metadata: props.metadata,
-      spec: {
-        predictor: {
-          ...predictor,
-          model: predictor.model && modelToJson(predictor.model),
-          containers: predictor.containers?.map((container) => k8s.toJson_Container(container)),
-          volumes: predictor.volumes?.map((volume) => k8s.toJson_Volume(volume)),
-        },
-      },
-    });
+    super(scope, id, { ...InferenceService.GVK, metadata: props.metadata, spec: specToJson(props.spec) });
   }
+}
+
+/** The object as the API server takes it, for whoever writes it at another time. */
+export function inferenceServiceManifest({ metadata, spec }: InferenceServiceProps): KubernetesManifest {
+  return plain({ ...InferenceService.GVK, metadata, spec: specToJson(spec) });
+}
+
+function specToJson({ predictor }: InferenceServiceProps['spec']): object {
+  return {
+    predictor: {
+      ...predictor,
+      model: predictor.model && modelToJson(predictor.model),
+      containers: predictor.containers?.map((container) => k8s.toJson_Container(container)),
+      volumes: predictor.volumes?.map((volume) => k8s.toJson_Volume(volume)),
+    },
+  };
 }
 
 /** The model is a container, without a name, that knows more fields. */

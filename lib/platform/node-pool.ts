@@ -60,6 +60,13 @@ export interface NodePoolOptions {
    * @default - not known: requests are not compared with it
    */
   readonly memory?: string;
+
+  /**
+   * Most nodes that the pool may have.
+   *
+   * @default - not known: a roll-out is not asked whether the new version fits beside the old one
+   */
+  readonly maxNodes?: number;
 }
 
 /** A pool of nodes with GPUs. */
@@ -98,6 +105,8 @@ export class NodePool {
   public readonly cpu?: string;
   /** Memory that one node has for pods, if known. */
   public readonly memory?: string;
+  /** Most nodes that the pool may have, if known. */
+  public readonly maxNodes?: number;
   /** Labels of the nodes. */
   public readonly labels: { readonly [key: string]: string };
 
@@ -113,6 +122,7 @@ export class NodePool {
     this.spot = options.spot ?? false;
     this.cpu = options.cpu;
     this.memory = options.memory;
+    this.maxNodes = options.maxNodes;
     this.labels = { ...(options.labels ?? { [NODE_POOL_LABEL]: name }) };
     this.check(options);
   }
@@ -136,6 +146,9 @@ export class NodePool {
     }
     if (this.cpu !== undefined) problems.check('cpu', this.cpu, cpuProblem(this.cpu));
     if (this.memory !== undefined) problems.check('memory', this.memory, bytesProblem(this.memory));
+    if (this.maxNodes !== undefined && !(Number.isInteger(this.maxNodes) && this.maxNodes > 0)) {
+      problems.add('maxNodes', this.maxNodes, 'must be a whole number from 1 on');
+    }
     problems.throwIfAny();
   }
 

@@ -1,35 +1,19 @@
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { ANNOTATIONS, CAPTURE_URL, CAPTURE_VERSION, LABELS } from '../contract';
+import { ANNOTATIONS, derivedName, LABELS, ROLLOUT_PLACEHOLDERS, type RolloutFile } from '../contract';
+import { Rollout, type RolloutStrategySpec } from '../crds/argo-rollouts';
 import { BootstrapChart } from '../platform/mlops-app';
-import { objectMetadata, selectorLabels } from '../platform/object-metadata';
-import { restrictedPod } from '../platform/pod-security';
-import { storageInitializerContainer } from '../platform/storage-initializer';
-import { type ModelSource } from './model-source';
-import {
-  containerPorts,
-  nameSetting,
-  podLabels,
-  probe,
-  readyPath,
-  scheduling,
-  serverEnvironment,
-  type ServedModelSpec,
-  serverResources,
-  serverSecurity,
-  startupProbe,
-} from './served-model-spec';
-import { MODEL_MOUNT } from './serving-runtime';
+import { objectMetadata } from '../platform/object-metadata';
+import { DeploymentPods, progressDeadline, serviceSpec } from './deployment-pods';
+import { type ServedModelSpec } from './served-model-spec';
 
-/** Port of the model's Service. */
-export const SERVICE_PORT = 80;
-const PORT_NAME = 'http';
-const MODEL_URI = 'MODEL_URI';
-const SERVER = 'server';
+const { version, uri } = ROLLOUT_PLACEHOLDERS;
+const REVISIONS = 5;
 
 /**
- * The model as a plain Deployment, with an init container that downloads the artifact. Its address is an annotation of the
- * pod template, read through the downward API: a roll-out changes that one entry, and nothing else.
+ * The model as a plain Deployment, with an init container that downloads the artifact, or, where it is rolled out step by step, as a
+ * Rollout of Argo Rollouts. The artifact's address is an annotation of the pod template, read through the downward API: a roll-out changes
+ * that one entry and the version, and nothing else.
  *
  * @internal
  */
@@ -38,21 +22,25 @@ export class DeploymentServing extends Construct {
     scope: Construct,
     id: string,
     private readonly spec: ServedModelSpec,
+    /** The steps of Argo Rollouts; undefined where a Deployment does. */
+    private readonly argo: RolloutStrategySpec | undefined,
   ) {
     super(scope, id);
-    const { name, namespace } = spec;
-    new k8s.KubeDeployment(this, 'Resource', { metadata: this.metadata, spec: this.deployment() });
-    new k8s.KubeDeployment(BootstrapChart.of(this), `Deployment-${namespace}-${name}`, {
-      metadata: this.metadata,
-      spec: this.bootstrapDeployment(spec.source),
-    });
-    new k8s.KubeService(this, 'Service', {
-      metadata: this.metadata,
-      spec: {
-        selector: this.selector,
-        ports: [{ name: PORT_NAME, port: SERVICE_PORT, targetPort: k8s.IntOrString.fromString(PORT_NAME) }],
-      },
-    });
+    const { name, namespace, source } = spec;
+    const { metadata } = this;
+    const pods = new DeploymentPods(spec);
+    const bootstrap = BootstrapChart.of(this);
+    if (argo) {
+      const { strategy: _ofDeployments, ...steady } = pods.steady();
+      const settings = { progressDeadlineAbort: true, revisionHistoryLimit: REVISIONS, strategy: argo };
+      new Rollout(this, 'Resource', { metadata, spec: { ...steady, ...settings } });
+      const { selector, template } = pods.bootstrap(source);
+      new Rollout(bootstrap, `Rollout-${namespace}-${name}`, { metadata, spec: { selector, template } });
+    } else {
+      new k8s.KubeDeployment(this, 'Resource', { metadata, spec: pods.steady() });
+      new k8s.KubeDeployment(bootstrap, `Deployment-${namespace}-${name}`, { metadata, spec: pods.bootstrap(source) });
+    }
+    new k8s.KubeService(this, 'Service', { metadata, spec: serviceSpec(pods.selector) });
     this.autoscaler();
   }
 
@@ -61,121 +49,13 @@ export class DeploymentServing extends Construct {
     return objectMetadata({ name, namespace, app: 'model-server', model: name });
   }
 
-  private get selector(): Record<string, string> {
-    return selectorLabels('model-server', this.spec.name);
-  }
-
-  /** What the API server and the namespace want at least, the artifact and its version: see `KserveServing`. */
-  private bootstrapDeployment({ modelUri, version }: ModelSource): k8s.DeploymentSpec {
-    return {
-      selector: { matchLabels: this.selector },
-      template: {
-        metadata: {
-          labels: { ...this.selector, [LABELS.version]: version },
-          annotations: { [ANNOTATIONS.uri]: modelUri },
-        },
-        spec: {
-          serviceAccountName: this.spec.serviceAccount,
-          securityContext: restrictedPod(this.spec.runtime.user),
-          containers: [{ name: SERVER, image: this.spec.runtime.image, securityContext: serverSecurity(this.spec) }],
-        },
-      },
-    };
-  }
-
-  private deployment(): k8s.DeploymentSpec {
-    const { spec } = this;
-    const fixed = spec.maxReplicas === spec.minReplicas;
-    return {
-      // The autoscaler owns the number where there is one.
-      replicas: fixed ? spec.minReplicas : undefined,
-      selector: { matchLabels: this.selector },
-      strategy: {
-        type: 'RollingUpdate',
-        rollingUpdate: { maxSurge: k8s.IntOrString.fromNumber(1), maxUnavailable: k8s.IntOrString.fromNumber(0) },
-      },
-      progressDeadlineSeconds: Math.max(600, spec.startupSeconds + 300),
-      template: {
-        metadata: { labels: podLabels(spec) },
-        spec: {
-          serviceAccountName: spec.serviceAccount,
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: 60,
-          securityContext: restrictedPod(spec.runtime.user),
-          imagePullSecrets:
-            spec.imagePullSecrets.length > 0 ? spec.imagePullSecrets.map((name) => ({ name })) : undefined,
-          ...scheduling(spec),
-          initContainers: [this.loader()],
-          containers: [this.server()],
-          volumes: [
-            { name: 'tmp', emptyDir: {} },
-            { name: 'model', emptyDir: {} },
-          ],
-        },
-      },
-    };
-  }
-
-  /** Downloads the artifact with KServe's storage initializer, which is a program of its own. */
-  private loader(): k8s.Container {
-    const container = storageInitializerContainer(this.spec.loaderImage);
-    const { securityContext } = container;
-    const { storageSecret } = this.spec;
-    const { user } = this.spec.runtime;
-    return {
-      ...container,
-      name: 'model-loader',
-      args: [`$(${MODEL_URI})`, MODEL_MOUNT],
-      env: [artifactAddress(), { name: 'HOME', value: '/tmp' }],
-      envFrom: storageSecret === undefined ? undefined : [{ secretRef: { name: storageSecret } }],
-      securityContext: { ...securityContext, runAsUser: user, readOnlyRootFilesystem: true },
-      volumeMounts: [
-        { name: 'tmp', mountPath: '/tmp' },
-        { name: 'model', mountPath: MODEL_MOUNT },
-      ],
-    };
-  }
-
-  private server(): k8s.Container {
-    const { spec } = this;
-    const { args = [], env = [] } = nameSetting(spec);
-    const { runtime } = spec;
-    const own = runtime.format === undefined;
-    const settings = { ...runtime.env, ...batchingVariables(spec) };
-    const startUp = [...runtime.args, ...args];
-    return {
-      name: SERVER,
-      image: runtime.image,
-      // An image of the user's own is started by its command, a known one by its arguments.
-      ...(startUp.length > 0 && (own ? { command: startUp } : { args: startUp })),
-      env: [
-        ...env,
-        ...Object.entries(settings).map(([name, value]) => ({ name, value })),
-        ...serverEnvironment(spec),
-        artifactAddress(),
-        ...captureVariables(spec),
-      ],
-      ports: containerPorts(spec, PORT_NAME),
-      resources: serverResources(spec),
-      securityContext: serverSecurity(spec),
-      startupProbe: startupProbe(spec),
-      readinessProbe: { ...probe(readyPath(spec), spec), periodSeconds: 10, timeoutSeconds: 5 },
-      livenessProbe: { ...probe(runtime.livePath, spec), periodSeconds: 30, timeoutSeconds: 10 },
-      volumeMounts: [
-        { name: 'tmp', mountPath: '/tmp' },
-        { name: 'model', mountPath: MODEL_MOUNT, readOnly: true },
-      ],
-    };
-  }
-
   private autoscaler(): void {
     const { name, minReplicas, maxReplicas, target } = this.spec;
     if (!target || maxReplicas === minReplicas) return;
     new k8s.KubeHorizontalPodAutoscalerV2(this, 'Autoscaler', {
       metadata: this.metadata,
       spec: {
-        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        scaleTargetRef: this.argo ? { ...Rollout.GVK, name } : { apiVersion: 'apps/v1', kind: 'Deployment', name },
         minReplicas,
         maxReplicas,
         metrics: [
@@ -189,28 +69,30 @@ export class DeploymentServing extends Construct {
   }
 }
 
-function artifactAddress(): k8s.EnvVar {
-  return { name: MODEL_URI, valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${ANNOTATIONS.uri}']` } } };
-}
-
-/** What a server needs to send its predictions by itself. */
-function captureVariables({ capture }: ServedModelSpec): k8s.EnvVar[] {
-  if (!capture) return [];
-  const version = { fieldRef: { fieldPath: `metadata.labels['${LABELS.version}']` } };
-  return [
-    { name: CAPTURE_URL, value: capture.url },
-    { name: CAPTURE_VERSION, valueFrom: version },
-  ];
-}
-
-/** How a server is told to batch: MLServer by its own variables, a server of one's own by ours. */
-function batchingVariables({ batching, runtime }: ServedModelSpec): Record<string, string> {
-  if (!batching) return {};
-  const { maxBatchSize, maxLatencyMs } = batching;
-  return runtime.format?.name === 'mlflow'
-    ? {
-        MLSERVER_MODEL_MAX_BATCH_SIZE: String(maxBatchSize),
-        MLSERVER_MODEL_MAX_BATCH_TIME: String(maxLatencyMs / 1000),
-      }
-    : { MAX_BATCH_SIZE: String(maxBatchSize), MAX_BATCH_LATENCY_MS: String(maxLatencyMs) };
+/** What a roll-out of this engine writes. @internal */
+export function deploymentRollout(
+  spec: ServedModelSpec,
+  /** Seconds that the steps of Argo Rollouts take at most; undefined where a Deployment does. */
+  argoSeconds: number | undefined,
+  hasCandidate: boolean,
+): Pick<RolloutFile, 'stable' | 'candidate'> {
+  const { name, namespace } = spec;
+  const readySeconds = progressDeadline(spec);
+  const isArgo = argoSeconds !== undefined;
+  const labels = { [LABELS.version]: version };
+  const template = { metadata: { labels, annotations: { [ANNOTATIONS.uri]: uri } } };
+  const gvk = isArgo ? Rollout.GVK : { apiVersion: 'apps/v1', kind: 'Deployment' };
+  const kind = isArgo ? 'Rollout' : 'Deployment';
+  return {
+    stable: {
+      manifest: { ...gvk, metadata: { name, namespace }, spec: { template } },
+      workload: { kind, name, readySeconds: readySeconds + (argoSeconds ?? 0) },
+    },
+    ...(hasCandidate && {
+      candidate: {
+        manifests: new DeploymentPods(spec).candidate(),
+        workload: { kind: 'Deployment' as const, name: derivedName(name, 'candidate'), readySeconds },
+      },
+    }),
+  };
 }

@@ -24,6 +24,15 @@ export interface GatewayExposureOptions {
    * @default - every listener that allows the route
    */
   readonly listener?: string;
+
+  /**
+   * Whether a mesh that takes routes of Services (GAMMA: Istio, Linkerd, Cilium) also steers the calls of pods to the model's Service.
+   * Without one, pods that call the Service are answered by the stable version only, whatever is rolled out.
+   *
+   * @default false
+   * @see https://gateway-api.sigs.k8s.io/mesh/
+   */
+  readonly mesh?: boolean;
 }
 
 /** Who may reach a model from outside its namespace. Immutable data. */

@@ -1,7 +1,22 @@
 import { type k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { ANNOTATIONS, LABELS } from '../contract';
-import { InferenceService, type KserveLogger, type KserveModel, type KservePredictor } from '../crds/kserve';
+import {
+  ANNOTATIONS,
+  derivedName,
+  type KubernetesManifest,
+  LABELS,
+  ROLLOUT_PLACEHOLDERS,
+  type RolloutFile,
+  type RolloutWorkload,
+} from '../contract';
+import {
+  InferenceService,
+  type InferenceServiceProps,
+  inferenceServiceManifest,
+  type KserveLogger,
+  type KserveModel,
+  type KservePredictor,
+} from '../crds/kserve';
 import { BootstrapChart } from '../platform/mlops-app';
 import { objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
@@ -27,6 +42,9 @@ export const KSERVE_PORT_NAME = { Standard: 'http', Knative: 'http1' } as const;
 
 const DEPLOYMENT_MODE = 'serving.kserve.io/deploymentMode';
 const OWN_CONTAINER = 'kserve-container';
+/** Seconds that replacing the pods takes beside loading the model. */
+const REPLACEMENT_SECONDS = 600;
+const { version, uri } = ROLLOUT_PLACEHOLDERS;
 
 /**
  * The model as an InferenceService, twice: the steady one without what roll-outs change (artifact and version), and one with
@@ -36,32 +54,92 @@ const OWN_CONTAINER = 'kserve-container';
  * @internal
  */
 export class KserveServing extends Construct {
-  constructor(
-    scope: Construct,
-    id: string,
-    private readonly spec: ServedModelSpec,
-  ) {
+  constructor(scope: Construct, id: string, spec: ServedModelSpec) {
     super(scope, id);
-    const { name, namespace, exposure } = spec;
-    const local: Record<string, string> =
-      exposure._kind === 'kserve' ? {} : { 'networking.kserve.io/visibility': 'cluster-local' };
-    new InferenceService(this, 'Resource', {
-      metadata: this.metadata(this.annotations(), local),
-      spec: { predictor: this.predictor() },
-    });
-    // KServe looks at mode and visibility when the object is created, and never again.
-    new InferenceService(BootstrapChart.of(this), `InferenceService-${namespace}-${name}`, {
-      metadata: this.metadata({ [DEPLOYMENT_MODE]: this.mode }, local),
-      spec: { predictor: this.bootstrapPredictor(spec.source) },
+    const { name, namespace } = spec;
+    const objects = new KserveObjects(spec);
+    new InferenceService(this, 'Resource', objects.steady());
+    new InferenceService(BootstrapChart.of(this), `InferenceService-${namespace}-${name}`, objects.bootstrap());
+  }
+}
+
+/** What a roll-out of this engine writes. @internal */
+export function kserveRollout(spec: ServedModelSpec, hasCandidate: boolean): Pick<RolloutFile, 'stable' | 'candidate'> {
+  const objects = new KserveObjects(spec);
+  const isKnative = spec.engine._deploymentMode === 'Knative';
+  const readySeconds = spec.startupSeconds + REPLACEMENT_SECONDS;
+  const predictor = (name: string): RolloutWorkload =>
+    isKnative
+      ? { kind: 'InferenceService', name, readySeconds }
+      : { kind: 'Deployment', name: `${name}-predictor`, readySeconds };
+  const candidate = derivedName(spec.name, 'candidate');
+  return {
+    stable: { manifest: objects.rolledOut(), workload: predictor(spec.name) },
+    ...(hasCandidate && { candidate: { manifests: [objects.candidate()], workload: predictor(candidate) } }),
+  };
+}
+
+class KserveObjects {
+  constructor(private readonly spec: ServedModelSpec) {}
+
+  /** All but artifact and version. */
+  public steady(): InferenceServiceProps {
+    return { metadata: this.metadata(this.annotations()), spec: { predictor: this.predictor() } };
+  }
+
+  /** KServe looks at mode and visibility when the object is created, and never again. */
+  public bootstrap(): InferenceServiceProps {
+    const metadata = this.metadata({ [DEPLOYMENT_MODE]: this.mode });
+    return { metadata, spec: { predictor: this.bootstrapPredictor(this.spec.source) } };
+  }
+
+  /** Artifact and version, with placeholders. */
+  public rolledOut(): KubernetesManifest {
+    const { name, namespace, runtime } = this.spec;
+    const artifact = runtime.format
+      ? { model: { storageUri: uri } }
+      : { storageUris: [{ uri, mountPath: MODEL_MOUNT }] };
+    const named = { [ANNOTATIONS.version]: version };
+    return {
+      ...InferenceService.GVK,
+      metadata: { name, namespace },
+      spec: { predictor: { labels: { [LABELS.version]: version }, annotations: named, ...artifact } },
+    };
+  }
+
+  /** The same server beside the stable one, under the same name of the model, with placeholders. */
+  public candidate(): KubernetesManifest {
+    const { spec } = this;
+    const predictor = this.predictor('candidate');
+    const artifact = predictor.model
+      ? { model: { ...predictor.model, storageUri: uri } }
+      : { storageUris: [{ uri, mountPath: MODEL_MOUNT }] };
+    return inferenceServiceManifest({
+      metadata: {
+        ...this.metadata(this.annotations(), { 'networking.kserve.io/visibility': 'cluster-local' }),
+        name: derivedName(spec.name, 'candidate'),
+      },
+      spec: {
+        predictor: {
+          ...predictor,
+          labels: { ...predictor.labels, [LABELS.version]: version },
+          annotations: { ...predictor.annotations, [ANNOTATIONS.version]: version },
+          ...artifact,
+        },
+      },
     });
   }
 
   private metadata(
     annotations: Record<string, string>,
-    labels: Record<string, string>,
+    labels: Record<string, string> = this.visibility(),
   ): ReturnType<typeof objectMetadata> {
     const { name, namespace } = this.spec;
     return objectMetadata({ name, namespace, app: 'model-server', model: name, labels, annotations });
+  }
+
+  private visibility(): Record<string, string> {
+    return this.spec.exposure._kind === 'kserve' ? {} : { 'networking.kserve.io/visibility': 'cluster-local' };
   }
 
   private get mode(): 'Standard' | 'Knative' {
@@ -81,7 +159,7 @@ export class KserveServing extends Construct {
     return byResource ? { ...knative, 'autoscaling.knative.dev/class': 'hpa.autoscaling.knative.dev' } : knative;
   }
 
-  private predictor(): KservePredictor {
+  private predictor(role: 'stable' | 'candidate' = 'stable'): KservePredictor {
     const { spec, mode } = this;
     const { target, batching, runtime, imagePullSecrets } = spec;
     const {
@@ -100,9 +178,9 @@ export class KserveServing extends Construct {
       automountServiceAccountToken: false,
       // Knative has no such field, and takes a security context of the pod only behind a feature flag.
       ...(mode === 'Standard' && { terminationGracePeriodSeconds: 60, securityContext: restrictedPod(runtime.user) }),
-      labels: podLabels(spec),
+      labels: podLabels(spec, role),
       // Labels select pods, annotations tell the logger's events whose they are.
-      annotations: { ...annotations, [ANNOTATIONS.role]: 'stable' },
+      annotations: { ...annotations, [ANNOTATIONS.role]: role },
       ...scheduling(spec),
       ...(batching && { batcher: { maxBatchSize: batching.maxBatchSize, maxLatency: batching.maxLatencyMs } }),
       ...(spec.capture && { logger: logger(spec.capture) }),

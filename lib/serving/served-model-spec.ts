@@ -52,11 +52,12 @@ export interface ServedModelSpec {
 }
 
 /** Labels of the pods that a roll-out never changes; the version's label is its own. */
-export function podLabels({ name }: ServedModelSpec): Record<string, string> {
-  return {
-    ...objectLabels({ app: 'model-server', component: COMPONENTS.serving, model: name }),
-    [LABELS.role]: 'stable',
-  };
+export function podLabels(
+  { name }: ServedModelSpec,
+  role: 'stable' | 'candidate' = 'stable',
+  app = 'model-server',
+): Record<string, string> {
+  return { ...objectLabels({ app, component: COMPONENTS.serving, model: name }), [LABELS.role]: role };
 }
 
 /** What selects the pods of every version, whoever makes them. */

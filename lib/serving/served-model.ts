@@ -2,7 +2,7 @@ import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
 import { LABELS } from '../contract';
-import { HttpRoute } from '../crds/gateway-api';
+import { HttpRoute, type HttpRouteProps } from '../crds/gateway-api';
 import { PodMonitor } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
 import { checkResources, type ContainerResources, resolveResources } from '../platform/container-resources';
@@ -20,11 +20,16 @@ import { Problems } from '../validation/problems';
 import { Capture, type CaptureSettings } from './capture';
 import { CaptureCollector } from './capture-collector';
 import { checkCapture } from './check-capture';
+import { checkRollout } from './check-rollout';
 import { checkServedModel } from './check-served-model';
-import { DeploymentServing, SERVICE_PORT } from './deployment-engine';
+import { DeploymentServing } from './deployment-engine';
 import { Exposure } from './exposure';
 import { KSERVE_PORT_NAME, KserveServing } from './kserve-engine';
+import { ModelRollout } from './model-rollout';
 import { type ModelSource } from './model-source';
+import { rolloutPlan } from './rollout-plan';
+import { type RolloutStrategy } from './rollout-strategy';
+import { modelRoutes } from './routes';
 import { type BatchingOptions, checkScaling, type ReplicasOptions, ScaleTarget } from './scaling';
 import { metricsPort, podSelector, type ServedModelSpec } from './served-model-spec';
 import { ServingEngine } from './serving-engine';
@@ -100,6 +105,14 @@ export interface ServedModelProps {
    * @default Capture.on()
    */
   readonly capture?: Capture;
+
+  /**
+   * How new versions come into production. It takes Argo Workflows, and Argo Rollouts for canaries and blue-green of
+   * `ServingEngine.deployment()`.
+   *
+   * @default - no workflows: versions are brought into production by hand
+   */
+  readonly rollout?: RolloutStrategy;
 
   /**
    * Who may reach the model from outside the cluster.
@@ -206,6 +219,8 @@ export class ServedModel extends Construct {
   public readonly url: string;
   /** Folder in the object store with the prediction log; undefined when nothing is captured. */
   public readonly predictionLogUri?: string;
+  /** How new versions come into production; undefined when nothing of it is rendered. */
+  public readonly rollout?: RolloutStrategy;
   /** Address to which predictions and labels are posted; undefined when nothing is captured. */
   public readonly captureUrl?: string;
 
@@ -231,6 +246,9 @@ export class ServedModel extends Construct {
 
     const spec = this.resolve(props, captured);
     this.check(props, spec, captured);
+    const strategy = props.rollout;
+    this.rollout = strategy;
+    const plan = strategy && rolloutPlan(strategy, spec);
 
     platform._claim('ServedModel', this, model);
     new k8s.KubeServiceAccount(this, 'ServiceAccount', {
@@ -244,10 +262,15 @@ export class ServedModel extends Construct {
     }
     servingPolicy(this, spec, { platform, callers: props.callers ?? [] });
     if (spec.engine._deploymentMode) new KserveServing(this, 'Kserve', spec);
-    else new DeploymentServing(this, 'Deployment', spec);
+    else new DeploymentServing(this, 'Deployment', spec, plan?.argo?.strategy);
     this.disruptionBudget();
     this.podMonitor(spec);
-    this.route(spec);
+    const routes = modelRoutes(spec, this.serviceName, plan);
+    if (routes.length > 0) this.routes(routes);
+    if (strategy && plan) {
+      const { serviceName: service } = this;
+      new ModelRollout(this, 'Rollout', { platform, model, spec, strategy, plan, routes, service });
+    }
   }
 
   private metadata(name: string, labels?: Record<string, string>): ReturnType<typeof objectMetadata> {
@@ -298,6 +321,7 @@ export class ServedModel extends Construct {
       const { model, predictionLogUri: log } = this;
       checkCapture(captured, { model, spec, runtime: props.runtime, log }, problems);
     }
+    if (props.rollout) checkRollout(props.rollout, { model: this.model, spec }, problems);
     problems.checkDuration('startupTimeout', props.startupTimeout, 10);
     if (props.loaderImage !== undefined && this.engine._deploymentMode) {
       problems.add(
@@ -345,23 +369,10 @@ export class ServedModel extends Construct {
     });
   }
 
-  /** Weights and mirrors belong to roll-outs: the whole route is created once, with everything on the stable version. */
-  private route({ exposure, name, namespace }: ServedModelSpec): void {
-    const gateway = exposure._gateway;
-    if (!gateway) return;
-    new HttpRoute(BootstrapChart.of(this), `HttpRoute-${namespace}-${name}`, {
-      // Not the model's name: KServe would take a route of that name for its own.
-      metadata: this.metadata(`${name}-route`),
-      spec: {
-        parentRefs: [{ name: gateway.name, namespace: gateway.namespace, sectionName: gateway.listener }],
-        hostnames: gateway.hostnames,
-        rules: [
-          {
-            matches: [{ path: { type: 'PathPrefix', value: '/' } }],
-            backendRefs: [{ name: this.serviceName, port: SERVICE_PORT, weight: 100 }],
-          },
-        ],
-      },
-    });
+  /** Weights and mirrors belong to roll-outs: whole routes are created once, with everything on the stable version. */
+  private routes(routes: readonly HttpRouteProps[]): void {
+    const bootstrap = BootstrapChart.of(this);
+    for (const route of routes)
+      new HttpRoute(bootstrap, `HttpRoute-${route.metadata.namespace}-${route.metadata.name}`, route);
   }
 }

@@ -1,6 +1,5 @@
 import { type k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { stringify } from 'yaml';
 import {
   CONTAINER_USER,
   DEFAULT_OUTPUT_DIR,
@@ -10,13 +9,8 @@ import {
   STEP_ENVIRONMENT,
   TRAINING_PARAMETERS,
 } from '../contract';
-import {
-  type ArgoDagTask,
-  type ArgoRetryStrategy,
-  type ArgoTemplate,
-  CronWorkflow,
-  WorkflowTemplate,
-} from '../crds/argo-workflows';
+import { type ArgoDagTask, type ArgoTemplate, CronWorkflow, WorkflowTemplate } from '../crds/argo-workflows';
+import { ARGO_POD_SPEC_PATCH, retryInterrupted } from '../platform/argo-pods';
 import { objectLabels, objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
 import { type RunStep, workspaceClaim } from './run-step';
@@ -31,31 +25,6 @@ export const ARGO_RUN_IDENTITY: readonly k8s.EnvVar[] = [
   { name: STEP_ENVIRONMENT.runId, value: '{{workflow.name}}' },
   { name: STEP_ENVIRONMENT.runReason, value: `{{workflow.parameters.${TRAINING_PARAMETERS.reason}}}` },
 ];
-
-/**
- * Retries what was interrupted, never what failed: a deleted pod is an error; a lost node leaves no exit code (-1); a container
- * that was told to end (SIGTERM, SIGKILL) was evicted, unless it ran out of memory or of time.
- *
- * @see https://argo-workflows.readthedocs.io/en/latest/retries/#conditional-retries
- */
-const INTERRUPTED =
-  'lastRetry.status == "Error" || ' +
-  '(lastRetry.exitCode in ["-1", "137", "143"] && not (lastRetry.message contains "OOMKilled") && ' +
-  'not (lastRetry.message contains "longer than the specified deadline"))';
-
-/** Argo's own containers get neither a security context nor resources unless the template patches them. */
-const ARGO_CONTAINER = {
-  // Their root file system stays writable: the executor keeps its scripts and outputs on it.
-  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-  resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
-};
-const POD_SPEC_PATCH = stringify(
-  {
-    initContainers: [{ name: 'init', ...ARGO_CONTAINER }],
-    containers: [{ name: 'wait', ...ARGO_CONTAINER }],
-  },
-  { aliasDuplicateObjects: false },
-);
 
 /**
  * The pipeline as a WorkflowTemplate, which is the only definition: the CronWorkflow, the drift-checker and the alert
@@ -145,10 +114,10 @@ export class ArgoTraining extends Construct {
       name: step.name,
       metadata: { labels: { [LABELS.step]: step.name } },
       volumes: step.volumes,
-      podSpecPatch: POD_SPEC_PATCH,
+      podSpecPatch: ARGO_POD_SPEC_PATCH,
       ...stepScheduling(step.user),
       ...(user === undefined ? {} : { securityContext: restrictedPod(user) }),
-      retryStrategy: retryStrategy(stepRetries(step.user)),
+      retryStrategy: retryInterrupted(stepRetries(step.user)),
       activeDeadlineSeconds: step.user?.timeout?.toSeconds(),
       container: { ...step.container, name: 'main' },
       ...(step.judges ? { outputs: { parameters: [PASSED] } } : {}),
@@ -174,16 +143,5 @@ function dagTask({ name, after }: RunStep, judges: ReadonlySet<string>): ArgoDag
     // `.Succeeded` and not the plain name, which also holds for a step that was skipped after a "no".
     depends: after.length > 0 ? after.map((step) => `${step}.Succeeded`).join(' && ') : undefined,
     when: conditions.length > 0 ? conditions.join(' && ') : undefined,
-  };
-}
-
-function retryStrategy(limit: number): ArgoRetryStrategy | undefined {
-  if (limit === 0) return undefined;
-  return {
-    limit: String(limit),
-    retryPolicy: 'Always',
-    expression: INTERRUPTED,
-    // No maxDuration: it counts from the first start, and would forbid to retry a training that ran for hours.
-    backoff: { duration: '1m' },
   };
 }
