@@ -14,6 +14,7 @@ import { ARGO_POD_SPEC_PATCH, retryInterrupted } from '../platform/argo-pods';
 import { objectLabels, objectMetadata } from '../platform/object-metadata';
 import { restrictedPod } from '../platform/pod-security';
 import { type RunStep, workspaceClaim } from './run-step';
+import { ROLLOUT_TASK } from './start-rollout';
 import { stepRetries, stepScheduling } from './step-scheduling';
 import { type EngineProps, RUN_HISTORY_LIMIT } from './training-engine';
 
@@ -92,7 +93,7 @@ export class ArgoTraining extends Construct {
   }
 
   private templates(): ArgoTemplate[] {
-    const { admit, steps } = this.props;
+    const { admit, steps, rollout } = this.props;
     const judges = new Set(steps.filter((step) => step.judges).map(({ name }) => name));
     return [
       {
@@ -102,9 +103,13 @@ export class ArgoTraining extends Construct {
           [{ name: PIPELINE, template: PIPELINE, when: passed('steps', admit.name) }],
         ],
       },
-      { name: PIPELINE, dag: { tasks: steps.map((step) => dagTask(step, judges)) } },
+      {
+        name: PIPELINE,
+        dag: { tasks: [...steps.map((step) => dagTask(step, judges)), ...(rollout ? [ROLLOUT_TASK] : [])] },
+      },
       { ...this.template(admit), serviceAccountName: this.props.admitServiceAccount },
       ...steps.map((step) => this.template(step)),
+      ...(rollout ? [rollout] : []),
     ];
   }
 

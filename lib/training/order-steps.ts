@@ -3,6 +3,7 @@ import { type Problems } from '../validation/problems';
 import { type BuiltInStep } from './built-in-steps';
 import { type ExtraStep, type TrainingSteps } from './pipeline-step';
 import { builtInStep, type RunContext, type RunStep, userStep } from './run-step';
+import { ROLLOUT_STEP } from './start-rollout';
 import { findParallelSteps, link, sortSteps } from './step-graph';
 import { VolumeAccessMode, type Workspace } from './workspace';
 
@@ -58,5 +59,5 @@ export function orderSteps(
 /** Names that extra steps cannot have. */
 export const RESERVED_STEP_NAMES: readonly string[] = [
   ...Object.values(BUILT_IN_STEPS),
-  ...['extract', 'validate', 'train', 'evaluate', 'training', 'pipeline'],
+  ...['extract', 'validate', 'train', 'evaluate', 'training', 'pipeline', ROLLOUT_STEP],
 ];

@@ -1,3 +1,4 @@
+import { type ArgoTemplate } from '../crds/argo-workflows';
 import { type RunStep } from './run-step';
 import { type Workspace } from './workspace';
 
@@ -48,4 +49,6 @@ export interface EngineProps {
   readonly admit: RunStep;
   /** The other steps, in an order in which each comes after those it waits for. */
   readonly steps: readonly RunStep[];
+  /** Starts the roll-out of what was registered; undefined where nobody asked for it. */
+  readonly rollout?: ArgoTemplate;
 }

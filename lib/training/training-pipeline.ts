@@ -7,6 +7,7 @@ import { type QualityGates } from '../model/quality-gates';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { checkEgress, type EgressRule, egressTo } from '../platform/network-policies';
 import { objectMetadata } from '../platform/object-metadata';
+import { type ServedModel } from '../serving/served-model';
 import { Problems } from '../validation/problems';
 import { ARGO_RUN_IDENTITY, ArgoTraining } from './argo-engine';
 import { builtInSteps } from './built-in-steps';
@@ -15,6 +16,7 @@ import { CRON_JOB_RUN_IDENTITY, CronJobTraining } from './cron-job-engine';
 import { orderSteps } from './order-steps';
 import { type ExtraStep, type TrainingSteps } from './pipeline-step';
 import { builtInStep, type RunContext } from './run-step';
+import { checkRolloutStart, ROLLOUT_STEP, RolloutStartAccount, rolloutTemplate } from './start-rollout';
 import { type EngineProps, TrainingEngine } from './training-engine';
 import { type Workspace } from './workspace';
 
@@ -73,6 +75,13 @@ export interface TrainingPipelineProps {
    * @default false
    */
   readonly promotes?: boolean;
+
+  /**
+   * The served model whose roll-out is started when a version was registered.
+   *
+   * @default - none: a roll-out is started by hand
+   */
+  readonly rollout?: ServedModel;
 
   /**
    * Folder in the object store under which artifacts of registered versions are kept for serving.
@@ -156,7 +165,7 @@ export interface TrainingPipelineProps {
 
 /**
  * The training of one model: admit → extract → validate → train → evaluate → profile → gate → register, on a schedule and
- * on demand, and → promote where asked. Admission, data validation, profile, gate and registration are built in; only training has to be brought.
+ * on demand, and → promote or → rollout where asked. Admission, data validation, profile, gate and registration are built in; only training has to be brought.
  */
 export class TrainingPipeline extends Construct {
   /** Name of the WorkflowTemplate and CronWorkflow, or of the CronJob. */
@@ -191,6 +200,7 @@ export class TrainingPipeline extends Construct {
     const onArgo = this.engine.name === 'argo';
     const settings = { ...props, platform, engine: this.engine };
     checkPipeline(settings, problems);
+    if (props.rollout) checkRolloutStart(props.rollout, settings, problems);
     checkEgress(props.egress ?? [], problems);
 
     const context: RunContext = {
@@ -213,11 +223,15 @@ export class TrainingPipeline extends Construct {
     });
     const steps = orderSteps(context, settings, builtIn, problems);
     problems.throwIfAny();
-    this.stepNames = steps.map(({ name }) => name);
+    this.stepNames = [...steps.map(({ name }) => name), ...(props.rollout ? [ROLLOUT_STEP] : [])];
 
     platform._claim('TrainingPipeline', this, model);
     this.configMaps(props);
     this.accounts(props, onArgo);
+    if (props.rollout) {
+      const metadata = this.metadata(model.objectName('rolloutStart'));
+      new RolloutStartAccount(this, 'RolloutStart', { platform, model, metadata });
+    }
     if (props.egress?.length) {
       const pods = { [LABELS.component]: this.component, [LABELS.model]: model.name };
       platform._network.policy(this.name, pods, undefined, props.egress.map(egressTo), this);
@@ -239,6 +253,7 @@ export class TrainingPipeline extends Construct {
       workspace: props.workspace,
       admit: builtInStep(context, builtIn.admit, []),
       steps,
+      rollout: props.rollout && rolloutTemplate(model),
     };
     if (onArgo) new ArgoTraining(this, 'Argo', engineProps);
     else new CronJobTraining(this, 'CronJob', engineProps);
