@@ -107,8 +107,10 @@ export class ModelRollout extends Construct {
   }
 
   private access(file: RolloutFile): void {
-    const { platform, model } = this.props;
-    new k8s.KubeServiceAccount(this, 'ServiceAccount', { metadata: this.metadata('rollout') });
+    const { platform, model, strategy } = this.props;
+    new k8s.KubeServiceAccount(this, 'ServiceAccount', {
+      metadata: this.metadata('rollout', strategy._serviceAccountAnnotations),
+    });
     new k8s.KubeRole(this, 'Role', { metadata: this.metadata('rollout'), rules: rolloutRules(file) });
     new k8s.KubeRoleBinding(this, 'RoleBinding', {
       metadata: this.metadata('rollout'),

@@ -10,6 +10,14 @@ export interface RolloutOptions {
    * @default - the model's objectives for errors and latency, answers much like those of the stable version, 100 requests
    */
   readonly analysis?: RolloutAnalysisOptions;
+
+  /**
+   * Annotations of the service account `<model>-rollout`, for example `eks.amazonaws.com/role-arn`: it reads the artifacts of versions in the
+   * object store, and tags those that may expire.
+   *
+   * @default - none: EKS Pod Identity needs none
+   */
+  readonly serviceAccountAnnotations?: { readonly [key: string]: string };
 }
 
 /** Options of {@link RolloutStrategy.shadow}. */
@@ -59,7 +67,7 @@ export interface ShadowThenCanaryOptions extends RolloutOptions {
    *
    * @default - 10 percent for 30 minutes
    */
-  readonly shadow?: Omit<ShadowOptions, 'analysis'>;
+  readonly shadow?: Pick<ShadowOptions, 'percent' | 'pause'>;
 
   /**
    * Steps of the canary that follows.
@@ -81,7 +89,7 @@ export interface SwitchOptions extends RolloutOptions {
 
 /** The phases that a version goes through, in their order. @internal */
 export interface RolloutPhases {
-  readonly shadow?: Required<Omit<ShadowOptions, 'analysis'>>;
+  readonly shadow?: Required<Pick<ShadowOptions, 'percent' | 'pause'>>;
   readonly canary?: readonly Required<CanaryStep>[];
   /** All traffic at once: to a second set of servers, or by replacing the pods of the first. */
   readonly switched?: { readonly how: 'blueGreen' | 'rolling'; readonly pause: Duration };
@@ -140,11 +148,11 @@ export class RolloutStrategy {
     return RolloutStrategy.of('rolling', { switched: switchOf('rolling', options) }, options);
   }
 
-  private static of(name: string, phases: RolloutPhases, { analysis = {} }: RolloutOptions): RolloutStrategy {
+  private static of(name: string, phases: RolloutPhases, options: RolloutOptions): RolloutStrategy {
     const problems = new Problems(`RolloutStrategy.${name}`);
     checkPhases(phases, problems);
     problems.throwIfAny();
-    return new RolloutStrategy(name, phases, { ...analysis });
+    return new RolloutStrategy(name, phases, { ...options.analysis }, { ...options.serviceAccountAnnotations });
   }
 
   private constructor(
@@ -154,6 +162,8 @@ export class RolloutStrategy {
     public readonly _phases: RolloutPhases,
     /** @internal */
     public readonly _analysis: RolloutAnalysisOptions,
+    /** @internal */
+    public readonly _serviceAccountAnnotations: Readonly<Record<string, string>>,
   ) {}
 }
 
