@@ -7,6 +7,7 @@ import { type CommandSpec, type DerivedName, type MetricSpec } from 'cdk8s-mlops
 import { CAPTURE_CONFIG } from '../apps/drift-checker/config/capture-config';
 import { DRIFT_CHECK_CONFIG } from '../apps/drift-checker/config/drift-check-config';
 import { MODEL_SCHEMA_FILE } from '../apps/drift-checker/config/model-schema-file';
+import { ROLLOUT_FILE } from '../apps/gate-evaluator/config/rollout-file';
 import { docComments } from './doc-comments';
 
 /**
@@ -179,6 +180,7 @@ function jsonSchema(title: string, schema: z.ZodType): string {
 }
 
 const FILES: Readonly<Record<string, string>> = {
+  'rollout.schema.json': jsonSchema('What a roll-out writes and judges by, rollout.yaml', ROLLOUT_FILE),
   'capture.schema.json': jsonSchema('Configuration of drift-checker collect and compact', CAPTURE_CONFIG),
   'contract.md': DOCUMENT,
   'drift-check.schema.json': jsonSchema('Configuration of drift-checker check', DRIFT_CHECK_CONFIG),

@@ -73,6 +73,14 @@ test('sums up files, images, permissions, secrets and custom resources', () => {
   expect(summary.customKinds).toEqual(['WorkflowTemplate (argoproj.io/v1alpha1)']);
 });
 
+test('the Gateway API is installed beside Kubernetes, whatever its group is called', () => {
+  const of = (apiVersion: string, kind: string): string =>
+    `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: x}}`;
+  const route = of('gateway.networking.k8s.io/v1', 'HTTPRoute');
+  const root = write('gateway', { 'a.yaml': `${route}\n---\n${of('networking.k8s.io/v1', 'NetworkPolicy')}\n` });
+  expect(summarize(readManifests(root)).customKinds).toEqual(['HTTPRoute (gateway.networking.k8s.io/v1)']);
+});
+
 describe('command', () => {
   const root = join(__dirname, '../..');
   const run = (...args: string[]): { status: number | null; output: string } => {

@@ -25,7 +25,8 @@ interface Binding {
   readonly subjects?: readonly { readonly kind: string; readonly name: string; readonly namespace?: string }[];
 }
 
-const BUILT_IN_GROUP = /^(v1|(apps|batch|policy|autoscaling)\/v\d+|[a-z.]+\.k8s\.io\/v\d+)$/;
+/** The Gateway API has a name like those of Kubernetes, and has to be installed. */
+const BUILT_IN_GROUP = /^(v1|(apps|batch|policy|autoscaling)\/v\d+|(?!gateway\.)[a-z.]+\.k8s\.io\/v\d+)$/;
 
 const identity = ({ kind, metadata }: Manifest): string =>
   `${kind} ${metadata.namespace ? `${metadata.namespace}/` : ''}${metadata.name}`;

@@ -45,6 +45,14 @@ describe('a call', () => {
     expect(parseCall(COMMAND, ['--flour=a=b']).text('flour')).toBe('a=b');
   });
 
+  test('takes an empty value for none where an engine may put one', () => {
+    const { flour: _flour, ...options } = COMMAND.options;
+    const command = { ...COMMAND, options: { ...options, baker: { help: 'who', value: 'NAME', mayBeEmpty: true } } };
+    expect(parseCall(command, ['--baker', '', '--dark']).text('baker')).toBeUndefined();
+    expect(parseCall(command, ['--baker=']).text('baker')).toBeUndefined();
+    expect(parseCall(command, ['--baker', 'ann']).text('baker')).toBe('ann');
+  });
+
   test('has positional arguments where the command takes them', () => {
     const command = { ...COMMAND, positionals: 'LOAF...' };
     expect(parseCall(command, ['one', '--flour', 'rye', 'two', '--', '--three']).positionals).toEqual([

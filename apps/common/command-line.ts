@@ -11,6 +11,8 @@ export interface Option {
   /** May be given more than once. */
   readonly repeatable?: boolean;
   readonly required?: boolean;
+  /** An empty value is the same as none: engines put parameters that may be empty into their calls. */
+  readonly mayBeEmpty?: boolean;
   /** Shown in the help. */
   readonly default?: string;
 }
@@ -44,13 +46,18 @@ export function contractOptions(
   spec: CommandSpec,
   flags: readonly string[] = [],
   required: readonly string[] = [],
+  mayBeEmpty: readonly string[] = [],
 ): Record<string, Option> {
   return Object.fromEntries(
     Object.entries(spec.options).map(([name, help]) => [
       name,
       flags.includes(name)
         ? { help }
-        : { help, value: name.toUpperCase(), ...(required.includes(name) && { required: true }) },
+        : {
+            ...{ help, value: name.toUpperCase() },
+            ...(required.includes(name) && { required: true }),
+            ...(mayBeEmpty.includes(name) && { mayBeEmpty: true }),
+          },
     ]),
   );
 }
@@ -76,7 +83,7 @@ export function parseCall(command: Command, args: readonly string[]): Call {
     const option = Object.hasOwn(command.options, token.name) ? command.options[token.name] : undefined;
     const problem = optionProblem(token, option, command, given.has(token.name));
     if (problem) problems.push(problem);
-    else given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? '']);
+    else if (token.value !== '') given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? '']);
   }
   for (const [name, { required }] of options) {
     if (required && !given.has(name)) problems.push(`--${name} is missing: ${command.options[name]?.help}`);
@@ -123,7 +130,8 @@ function optionProblem(
   }
   if (option.value === undefined && token.value !== undefined)
     return `--${token.name} takes no value, got '${token.value}'`;
-  if (option.value !== undefined && (token.value === undefined || token.value === ''))
+  const { mayBeEmpty = false } = option;
+  if (option.value !== undefined && (token.value === undefined || (token.value === '' && !mayBeEmpty)))
     return `--${token.name} needs a value`;
   if (again && !option.repeatable) return `--${token.name} is given more than once`;
   return undefined;

@@ -5,6 +5,14 @@ import { ask, type HttpAnswer, type Patience } from './http';
 /** Where the kubelet mounts a pod's identity. */
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
+/** What the body of a request is; a PATCH is a server-side apply, and JSON is YAML. */
+const CONTENT_TYPES = {
+  GET: 'application/json',
+  POST: 'application/json',
+  DELETE: 'application/json',
+  PATCH: 'application/apply-patch+yaml',
+} as const;
+
 /** How the API server is reached. */
 export interface KubernetesOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -22,6 +30,13 @@ export interface KubernetesOptions {
   readonly elsewhere?: string;
   readonly patience?: Patience;
   readonly signal?: AbortSignal;
+}
+
+/** How an object is applied. */
+export interface ApplyOptions {
+  readonly fieldManager: string;
+  /** Whether fields are taken from other managers. */
+  readonly force?: boolean;
 }
 
 /** The few calls that the loop makes, with the pod's own identity and least privilege. */
@@ -44,7 +59,30 @@ export class KubernetesClient {
     return true;
   }
 
-  private async request(method: 'GET' | 'POST', path: string, body?: object): Promise<HttpAnswer> {
+  /**
+   * Applies an object by server-side apply: what it does not name any more, and no other manager wants, is removed.
+   *
+   * @returns undefined when somebody changed the object since its `metadata.resourceVersion`
+   */
+  public async apply<T>(
+    path: string,
+    object: object,
+    { fieldManager, force = false }: ApplyOptions,
+  ): Promise<T | undefined> {
+    const query = new URLSearchParams({ fieldManager, force: String(force) });
+    const answer = await this.request('PATCH', `${path}?${query.toString()}`, object);
+    return answer.status === 409 ? undefined : this.checked<T>(answer, 'patch', path);
+  }
+
+  /** Deletes an object, and in the background what belongs to it; `false` when there is none. */
+  public async delete(path: string): Promise<boolean> {
+    const answer = await this.request('DELETE', `${path}?propagationPolicy=Background`);
+    if (answer.status === 404 && !isUnknownKind(answer)) return false;
+    this.checked(answer, 'delete', path);
+    return true;
+  }
+
+  private async request(method: keyof typeof CONTENT_TYPES, path: string, body?: object): Promise<HttpAnswer> {
     const { env, patience, signal, elsewhere = 'use --dry-run elsewhere' } = this.options;
     const host = env.KUBERNETES_SERVICE_HOST;
     if (!host) {
@@ -64,7 +102,7 @@ export class KubernetesClient {
         headers: {
           authorization: `Bearer ${token.trim()}`,
           accept: 'application/json',
-          'content-type': 'application/json',
+          'content-type': CONTENT_TYPES[method],
         },
         body: body && JSON.stringify(body),
         signal,

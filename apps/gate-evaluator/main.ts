@@ -1,11 +1,13 @@
 import './engine-flags';
 import { runApp } from '../common/run-app';
 import { admitCommand } from './commands/admit';
+import { analyzeCommand } from './commands/analyze';
 import { checkCommand } from './commands/check';
 import { evaluateCommand } from './commands/evaluate';
 import { promoteCommand } from './commands/promote';
 import { registerCommand } from './commands/register';
 import { rollbackCommand } from './commands/rollback';
+import { ROLLOUT_COMMANDS } from './commands/rollout';
 import { whyCommand } from './commands/why';
 
 const NOTES = [
@@ -20,9 +22,11 @@ void runApp(
     summary: 'judges candidates by quality gates, keeps the registry, and explains its decisions',
     commands: [
       evaluateCommand,
+      analyzeCommand,
       registerCommand,
       promoteCommand,
       rollbackCommand,
+      ...ROLLOUT_COMMANDS,
       whyCommand,
       admitCommand,
       checkCommand,

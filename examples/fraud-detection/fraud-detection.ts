@@ -9,6 +9,7 @@ import {
   MlModelPlatform,
   ModelSource,
   QualityGates,
+  RolloutStrategy,
   ScaleTarget,
   SecretReference,
   ServedModel,
@@ -42,7 +43,8 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
   const serving = new ServedModel(new Chart(app, 'serving'), 'fraud-detector', {
     platform,
     model: fraudDetector,
-    source: ModelSource.uri(`s3://${buckets.models}/fraud-detector/v1`),
+    // Its number in the registry, which takes it in as the first champion.
+    source: ModelSource.uri(`s3://${buckets.models}/fraud-detector/v1`, { version: '1' }),
     runtime: ServingRuntime.sklearn(),
     engine: ServingEngine.kserveKnative(),
     replicas: { min: 1, max: config.maxReplicas, target: ScaleTarget.concurrency(70) },
@@ -50,6 +52,7 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     callers: ['checkout'],
     // Charge-backs come back as labels, a week later.
     capture: Capture.on({ labelCallers: ['disputes'] }),
+    rollout: RolloutStrategy.canary(),
   });
 
   const training = new TrainingPipeline(new Chart(app, 'training'), 'fraud-detector', {
@@ -58,6 +61,7 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     schedule: '0 2 * * 0',
     workspace: Workspace.objectStore(`s3://${buckets.training}/runs`),
     gates: QualityGates.fromFile(`${__dirname}/gates.yaml`),
+    rollout: serving,
     steps: {
       extract: {
         image: trainingImage,

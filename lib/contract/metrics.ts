@@ -1,3 +1,5 @@
+import { RECORDED_METRICS } from './recorded-metrics';
+
 /** Prometheus metric types that the loop uses. */
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 
@@ -115,6 +117,7 @@ export const METRICS = {
     help: 'Rows of the reference profile of the feature.',
     from: CAPTURE,
   },
+  ...RECORDED_METRICS,
   captureEvents: {
     name: 'ml_capture_events_total',
     type: 'counter',
@@ -320,6 +323,12 @@ export const PUSH_JOBS = {
   driftCheckerPerformance: 'drift-checker-performance',
   compaction: 'drift-checker-compaction',
   gateEvaluator: 'gate-evaluator',
+} as const;
+
+/** Metrics of the Pushgateway itself. */
+export const PUSHGATEWAY_METRICS = {
+  /** When a group was pushed last, in seconds since the epoch; labelled with the group's labels. */
+  pushTime: 'push_time_seconds',
 } as const;
 
 /** The labels of a push, in the order of the grouping key in the Pushgateway's path. */

@@ -19,6 +19,12 @@ export interface RolloutCanaryStep {
   readonly analysis?: RolloutAnalysisRef;
 }
 
+/** Settings of the plugin `argoproj-labs/gatewayAPI`. */
+export interface GatewayApiRouting {
+  readonly httpRoutes: readonly { readonly name: string }[];
+  readonly namespace: string;
+}
+
 export interface RolloutStrategySpec {
   readonly canary?: {
     readonly canaryMetadata: { readonly labels: Record<string, string> };
@@ -27,7 +33,7 @@ export interface RolloutStrategySpec {
     readonly maxUnavailable: number;
     readonly canaryService?: string;
     readonly stableService?: string;
-    readonly trafficRouting?: { readonly plugins: Record<string, Record<string, string>> };
+    readonly trafficRouting?: { readonly plugins: Record<string, GatewayApiRouting> };
     readonly steps: readonly RolloutCanaryStep[];
   };
   readonly blueGreen?: {
@@ -67,6 +73,8 @@ export class Rollout extends ApiObject {
 
 export interface AnalysisMetric {
   readonly name: string;
+  /** How long nothing is measured. */
+  readonly initialDelay?: string;
   readonly interval: string;
   readonly count: number;
   readonly consecutiveSuccessLimit: number;

@@ -40,6 +40,11 @@ export function checkRollout(
   if ('canaryTrafficPercent' in predictorOverrides) {
     problems.addText("'predictorOverrides.canaryTrafficPercent' belongs to the roll-out: leave it out");
   }
+  if ('canary' in predictorOverrides) {
+    problems.addText(
+      "'predictorOverrides.canary' is a second way to roll out, and may claim the candidate's name: leave it out",
+    );
+  }
   checkCandidateFits(strategy, spec, problems);
 }
 

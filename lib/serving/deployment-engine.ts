@@ -40,7 +40,10 @@ export class DeploymentServing extends Construct {
       new k8s.KubeDeployment(this, 'Resource', { metadata, spec: pods.steady() });
       new k8s.KubeDeployment(bootstrap, `Deployment-${namespace}-${name}`, { metadata, spec: pods.bootstrap(source) });
     }
-    new k8s.KubeService(this, 'Service', { metadata, spec: serviceSpec(pods.selector) });
+    const service = { metadata, spec: serviceSpec(pods.selector) };
+    // A selector that Argo Rollouts narrows to the pods of one version must not be widened by every apply.
+    if (argo && steersServices(argo)) new k8s.KubeService(bootstrap, `Service-${namespace}-${name}`, service);
+    else new k8s.KubeService(this, 'Service', service);
     this.autoscaler();
   }
 
@@ -68,6 +71,10 @@ export class DeploymentServing extends Construct {
     });
   }
 }
+
+/** Whether Argo Rollouts changes what the Services of a model select. @internal */
+export const steersServices = ({ canary, blueGreen }: RolloutStrategySpec): boolean =>
+  canary?.stableService !== undefined || blueGreen !== undefined;
 
 /** What a roll-out of this engine writes. @internal */
 export function deploymentRollout(

@@ -16,9 +16,10 @@ import { CronWorkflow, WorkflowTemplate } from '../crds/argo-workflows';
 import { httpRouteManifest, type HttpRouteProps } from '../crds/gateway-api';
 import { type Model } from '../model/model';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
+import { BootstrapChart } from '../platform/mlops-app';
 import { namespaceNamed, ports } from '../platform/network-policies';
 import { objectLabels, objectMetadata, selectorLabels } from '../platform/object-metadata';
-import { deploymentRollout } from './deployment-engine';
+import { deploymentRollout, steersServices } from './deployment-engine';
 import { SERVICE_PORT, serviceSpec } from './deployment-pods';
 import { kserveRollout } from './kserve-engine';
 import { rolloutRules } from './rollout-access';
@@ -134,7 +135,11 @@ export class ModelRollout extends Construct {
 
   /** What Argo Rollouts judges by: the same queries and limits, and no answer is no pass. */
   private argoRollouts({ requests, checks, holdSeconds }: RolloutAnalysis): void {
-    const { platform, model, plan } = this.props;
+    const { platform, model, plan, strategy } = this.props;
+    const { blueGreen } = plan.argo!.strategy;
+    // A canary has steps to wait; what is switched at once is measured from the switch on.
+    const { switched } = strategy._phases;
+    const delay = blueGreen && switched ? { initialDelay: `${switched.pause.toSeconds()}s` } : {};
     const count = measurementsOf(holdSeconds / MEASUREMENT_SECONDS);
     const address = platform.monitoring.prometheusUrl;
     new AnalysisTemplate(this, 'Analysis', {
@@ -144,6 +149,7 @@ export class ModelRollout extends Construct {
           const limit = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
           const known = 'len(result) > 0 && !isNaN(result[0])';
           return {
+            ...delay,
             ...{ name, interval: `${MEASUREMENT_SECONDS}s`, count },
             // One measurement that passes is enough, one that fails too much; without either it is inconclusive in the end.
             ...{ consecutiveSuccessLimit: 1, failureLimit: 0, inconclusiveLimit: count, consecutiveErrorLimit: count },
@@ -156,17 +162,17 @@ export class ModelRollout extends Construct {
         }),
       },
     });
-    const { canary, blueGreen } = plan.argo!.strategy;
-    if (canary?.canaryService === undefined && !blueGreen) return;
+    if (!steersServices(plan.argo!.strategy)) return;
     // Argo Rollouts narrows what it selects to the pods of the new version.
     const spec = serviceSpec(selectorLabels('model-server', model.name));
-    new k8s.KubeService(this, 'CanaryService', { metadata: this.metadata('canary'), spec });
+    const service = { metadata: this.metadata('canary'), spec };
+    new k8s.KubeService(BootstrapChart.of(this), `Service-${platform.namespace}-${this.name}`, service);
   }
 
   private workflows(workflow: RolloutWorkflow): void {
-    const { model, spec } = this.props;
+    const { model } = this.props;
     const labels = objectLabels({ app: 'rollout', component: COMPONENTS.rollout, model: model.name });
-    const callers = { [ANNOTATIONS.callers]: inClusterCallers(spec, this.props.service) };
+    const callers = { [ANNOTATIONS.callers]: inClusterCallers(this.props) };
     new WorkflowTemplate(this, 'Rollout', { metadata: this.metadata('rollout', callers), spec: workflow.rollout() });
     new WorkflowTemplate(this, 'Rollback', { metadata: this.metadata('rollback'), spec: workflow.rollback() });
     new CronWorkflow(this, 'Janitor', {
@@ -186,9 +192,14 @@ export class ModelRollout extends Construct {
 }
 
 /** What pods of the cluster get that call the model's Service. */
-function inClusterCallers({ engine, exposure }: ServedModelSpec, service: string): string {
-  if (engine._deploymentMode === 'Knative') return `${service}: the same share of the candidate as everybody`;
-  if (exposure._gateway?.mesh === true)
-    return `${service}: the same share of the candidate as everybody, by the route of the mesh`;
-  return `${service}: the stable version only; a share of the candidate gets who calls through the Gateway`;
+function inClusterCallers({ spec, service, plan }: ModelRolloutProps): string {
+  const everybody = `${service}: the same share of the candidate as everybody`;
+  if (spec.exposure._gateway?.mesh === true) return `${everybody}, by the route of the mesh`;
+  // Knative, a single set of pods, or a Service that is switched: what is called is what divides the requests.
+  const byRoute = plan.argo
+    ? plan.argo.strategy.canary?.trafficRouting !== undefined
+    : plan.engine !== 'kserve-knative' && plan.steps.some(({ kind }) => kind === 'weight');
+  return byRoute
+    ? `${service}: the stable version only; a share of the candidate gets who calls through the Gateway`
+    : everybody;
 }

@@ -18,8 +18,11 @@ export function rolloutRules({ stable, candidate, routes }: RolloutFile): k8s.Po
   const named = ({ kind, apiVersion, metadata }: KubernetesManifest, ...verbs: string[]): k8s.PolicyRule => ({
     ...{ apiGroups: [groupOf(apiVersion)], resources: [RESOURCES[kind]!], resourceNames: [metadata.name], verbs },
   });
+  const written = [stable.manifest, ...(candidate?.manifests ?? [])];
+  // Deployments that KServe makes of what is written.
   const workloads = [stable.workload, ...(candidate ? [candidate.workload] : [])].filter(
-    ({ kind }) => kind === 'Deployment',
+    ({ kind, name }) =>
+      kind === 'Deployment' && !written.some((each) => each.kind === kind && each.metadata.name === name),
   );
   const isKnative = stable.workload.kind === 'InferenceService';
   return [
@@ -31,6 +34,15 @@ export function rolloutRules({ stable, candidate, routes }: RolloutFile): k8s.Po
           {
             ...{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
             resourceNames: workloads.map(({ name }) => name),
+          },
+        ]
+      : []),
+    // On the way back to a version that was judged before, the steps are skipped.
+    ...(stable.workload.kind === 'Rollout'
+      ? [
+          {
+            ...{ apiGroups: ['argoproj.io'], resources: ['rollouts/status'], verbs: ['patch'] },
+            resourceNames: [stable.workload.name],
           },
         ]
       : []),

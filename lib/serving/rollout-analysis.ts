@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { type AnalysisCheck, METRICS, type RolloutAnalysis } from '../contract';
+import { type AnalysisCheck, METRICS, type ModelSchema, type RolloutAnalysis } from '../contract';
 import { type Model } from '../model/model';
 import { type ModelObjectives } from '../model/objectives';
 import { type Problems } from '../validation/problems';
@@ -26,9 +26,10 @@ export interface RolloutAnalysisOptions {
   readonly window?: Duration;
 
   /**
-   * Requests that the candidate must have got within the window; with fewer it is not judged yet.
+   * Requests that the candidate must have got within the window; with fewer it is not judged yet. Chance alone sets the predictions of two
+   * equal versions apart by more than 0.1 in 7 of 100 comparisons of 100 requests, and in none of 300 (two classes) or 1,000 (more, or numbers).
    *
-   * @default 100
+   * @default - 300 for a binary classification, 1,000 for anything else
    */
   readonly minRequests?: number;
 
@@ -83,22 +84,30 @@ const OBJECTIVES: Readonly<
   rmse: { key: 'maxRmse', side: 'atMost' },
 };
 
-const DEFAULTS = { minRequests: 100, errorRate: 0.01, latencyRatio: 1.5, distance: 0.1 } as const;
+const DEFAULTS = { errorRate: 0.01, latencyRatio: 1.5, distance: 0.1 } as const;
 const INTERVAL_SECONDS = 60;
 const QUANTILE = 0.95;
+const MIN_WINDOW_SECONDS = 120;
+/** The drift check looks at whole hours. */
+const CHECK_SECONDS = 3600;
+/** The highest bound of a bucket of answer times, seconds: what takes longer is not told apart. */
+const LONGEST_ANSWER_SECONDS = 120;
 
+const requestsOf = ({ minRequests }: RolloutAnalysisOptions, { task }: Pick<ModelSchema, 'task'>): number =>
+  minRequests ?? (task.type === 'binary-classification' ? 300 : 1000);
 const windowOf = ({ window = Duration.minutes(10) }: RolloutAnalysisOptions): Duration => window;
 const holdOf = ({ hold = Duration.minutes(30) }: RolloutAnalysisOptions): Duration => hold;
 
 /** The analysis as `gate-evaluator analyze` and the templates of Argo Rollouts have it. */
 export function rolloutAnalysis(options: RolloutAnalysisOptions, model: Model, namespace: string): RolloutAnalysis {
   const windowSeconds = windowOf(options).toSeconds();
-  const query = { model: model.name, namespace, windowSeconds, task: model.schema.task.type };
+  const minRequests = requestsOf(options, model.schema);
+  const query = { model: model.name, namespace, windowSeconds, task: model.schema.task.type, minRequests };
   return {
     windowSeconds,
     intervalSeconds: INTERVAL_SECONDS,
     holdSeconds: holdOf(options).toSeconds(),
-    requests: { query: requestsQuery(query), atLeast: options.minRequests ?? DEFAULTS.minRequests },
+    requests: { query: requestsQuery(query), atLeast: minRequests },
     checks: [...liveChecks(options, model, query), ...labelledChecks(options, model, query)],
   };
 }
@@ -162,8 +171,8 @@ export function checkAnalysis(
   problems: Problems,
 ): void {
   const at = (name: string): string => `rollout.analysis.${name}`;
-  const { minRequests = DEFAULTS.minRequests, maxErrorRate, maxLatencyRatio, maxPredictionDistance } = options;
-  if (!(Number.isInteger(minRequests) && minRequests >= 1)) {
+  const { minRequests, maxErrorRate, maxLatencyRatio, maxPredictionDistance } = options;
+  if (minRequests !== undefined && !(Number.isInteger(minRequests) && minRequests >= 1)) {
     problems.add(at('minRequests'), minRequests, 'must be a whole number from 1 on: nothing can be said of no request');
   }
   const isShare = (value: number): boolean => value >= 0 && value < 1;
@@ -175,7 +184,8 @@ export function checkAnalysis(
   if (maxLatencyRatio !== undefined && !(maxLatencyRatio > 0 && Number.isFinite(maxLatencyRatio))) {
     problems.add(at('maxLatencyRatio'), maxLatencyRatio, 'must be a number above 0');
   }
-  problems.checkDuration(at('window'), windowOf(options), 60);
+  // A rate takes two scrapes at least, and monitors scrape every 30 seconds.
+  problems.checkDuration(at('window'), windowOf(options), MIN_WINDOW_SECONDS);
   problems.checkDuration(at('hold'), holdOf(options), 0);
   const pauses = [phases.shadow, ...(phases.canary ?? []), phases.switched].flatMap((each) =>
     each ? [each.pause] : [],
@@ -188,6 +198,12 @@ export function checkAnalysis(
       at('window'),
       windowOf(options).toHumanString(),
       `is longer than the shortest pause (${shortest} s), so ${because}`,
+    );
+  }
+  const latency = objectives.maxLatencyP95?.toSeconds({ integral: false });
+  if (latency !== undefined && latency >= LONGEST_ANSWER_SECONDS) {
+    problems.addText(
+      `'model.objectives.maxLatencyP95' (${latency} s) cannot be judged by a roll-out: answers are told apart up to ${LONGEST_ANSWER_SECONDS} s`,
     );
   }
   checkPerformance(options.performance ?? [], { objectives, labelDelay }, shortest, problems);
@@ -213,12 +229,12 @@ function checkPerformance(
       metrics,
       "cannot be measured: the model's labels never come; set its labelDelay, or leave it out",
     );
-  } else if (labelDelay.toSeconds({ integral: false }) >= shortestPause) {
+  } else if (labelDelay.toSeconds({ integral: false }) + CHECK_SECONDS > shortestPause) {
     const delay = labelDelay.toHumanString();
     problems.add(
       prop,
       metrics,
-      `cannot be measured: labels take ${delay}, and the shortest pause is ${shortestPause} s; lengthen the pauses, or leave it out`,
+      `cannot be measured: labels take ${delay} and the check of them up to an hour more, and the shortest pause is ${shortestPause} s; lengthen the pauses, or leave it out`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { COMMANDS, derivedName, LABELS, type RolloutEngine, type RolloutStep, VERSION_ROLES } from '../contract';
 import { type RolloutAnalysisRef, type RolloutStrategySpec } from '../crds/argo-rollouts';
+import { progressDeadline } from './deployment-pods';
 import { type RolloutPhases, type RolloutStrategy } from './rollout-strategy';
 import { type ServedModelSpec } from './served-model-spec';
 
@@ -25,11 +26,13 @@ export function rolloutPlan(strategy: RolloutStrategy, spec: ServedModelSpec): R
     : [];
   const update = switched?.how === 'rolling' ? [updateStep(switched.pause.toSeconds(), true)] : [];
   if (!spec.engine._deploymentMode) {
-    const argo = argoStrategy(phases, spec);
-    if (!argo) return { engine: 'deployment', steps: [...shadows, ...update], hasCandidate: shadow !== undefined };
     const measurements = measurementsOf((analysis.hold?.toSeconds() ?? 1800) / MEASUREMENT_SECONDS);
+    const judged = measurements * MEASUREMENT_SECONDS;
+    const argo = argoStrategy(phases, spec, judged);
+    if (!argo) return { engine: 'deployment', steps: [...shadows, ...update], hasCandidate: shadow !== undefined };
     const pauses = [...canary, ...(switched ? [switched] : [])].map(({ pause }) => pause.toSeconds());
-    const seconds = pauses.reduce((sum, pause) => sum + pause + measurements * MEASUREMENT_SECONDS, 0);
+    // Each step brings up pods, is watched and is measured.
+    const seconds = pauses.reduce((sum, pause) => sum + progressDeadline(spec) + pause + judged, 0);
     return {
       engine: 'argo-rollouts',
       steps: [...shadows, updateStep(0, false)],
@@ -64,7 +67,12 @@ function updateStep(pauseSeconds: number, judged: boolean): RolloutStep {
 }
 
 /** The steps of Argo Rollouts; undefined where a Deployment does. */
-function argoStrategy({ canary, switched }: RolloutPhases, spec: ServedModelSpec): RolloutStrategySpec | undefined {
+function argoStrategy(
+  { canary, switched }: RolloutPhases,
+  spec: ServedModelSpec,
+  /** Seconds that measuring takes at most. */
+  judged: number,
+): RolloutStrategySpec | undefined {
   const { name, namespace, exposure } = spec;
   const analysis: RolloutAnalysisRef = { templates: [{ templateName: derivedName(name, 'rollout') }] };
   const labels = (role: string): { labels: Record<string, string> } => ({ labels: { [LABELS.role]: role } });
@@ -76,7 +84,7 @@ function argoStrategy({ canary, switched }: RolloutPhases, spec: ServedModelSpec
         ...{ maxSurge: 1, maxUnavailable: 0 },
         ...(exposure._gateway && {
           ...{ canaryService: derivedName(name, 'canary'), stableService: name },
-          trafficRouting: { plugins: { 'argoproj-labs/gatewayAPI': { httpRoute: routeName(name), namespace } } },
+          trafficRouting: { plugins: { 'argoproj-labs/gatewayAPI': { httpRoutes: routesOf(spec), namespace } } },
         }),
         steps: canary.flatMap(({ weight, pause }) => [
           { setWeight: weight },
@@ -93,13 +101,22 @@ function argoStrategy({ canary, switched }: RolloutPhases, spec: ServedModelSpec
       activeMetadata: labels(VERSION_ROLES.stable),
       previewMetadata: labels(VERSION_ROLES.candidate),
       // The old version stays until the new one is judged, so that going back takes no time.
-      scaleDownDelaySeconds: switched.pause.toSeconds() + OLD_VERSION_SECONDS,
+      scaleDownDelaySeconds: switched.pause.toSeconds() + judged + OLD_VERSION_SECONDS,
       postPromotionAnalysis: analysis,
     },
   };
 }
 
+/** Going back is still without a wait when somebody sees at once what the analysis did not. */
 const OLD_VERSION_SECONDS = 3600;
 
 /** Name of a model's route: not the model's own, which KServe would take for its. */
 export const routeName = (model: string): string => `${model}-route`;
+
+/** Name of its route for calls within a mesh. */
+export const meshRouteName = (model: string): string => `${model}-mesh-route`;
+
+const routesOf = ({ name, exposure }: ServedModelSpec): { readonly name: string }[] =>
+  [routeName(name), ...(exposure._gateway?.mesh === true ? [meshRouteName(name)] : [])].map((route) => ({
+    name: route,
+  }));

@@ -7,6 +7,13 @@ export interface RolloutQueryOptions {
   /** Seconds of traffic that are looked at. */
   readonly windowSeconds: number;
   readonly task: TaskType;
+  /**
+   * Requests of the stable version within the window that are enough to compare with; with fewer, as when the candidate gets them all, it is
+   * compared with what the stable version did on the last day.
+   *
+   * @default 100
+   */
+  readonly minRequests?: number;
 }
 
 /** A role of a version while it is rolled out. */
@@ -23,22 +30,32 @@ export type LabelledMetric = 'accuracy' | 'precision' | 'recall' | 'f1' | 'auc' 
 
 /** How many requests the candidate got. */
 export function requestsQuery(options: RolloutQueryOptions): string {
-  return `sum(${counted(options, METRICS.inferenceRequests)} and on (version) (${versionWith(options, 'candidate')}))`;
+  return requestsOf(options, 'candidate');
 }
 
-/** Share of a version's requests without an answer; those that are being answered are none of them yet. */
+/**
+ * Share of a version's requests without an answer. Those that are being answered are none of them yet: as many as came within the mean answer
+ * time, which is nothing to a fast model and keeps a slow one from failing by its first minutes.
+ */
 export function errorRateQuery(options: RolloutQueryOptions, role: RolloutRole): string {
-  const requests = `sum by (version) (${counted(options, METRICS.inferenceRequests)})`;
-  const responses = `sum by (version) (${counted(options, METRICS.inferenceResponses)})`;
-  // More answers than requests: of those that came before the window. A counter that never counted may not be there.
-  const errors = `clamp_min(${requests} - (${responses} or 0 * ${requests}), 0)`;
-  return `sum(${errors} / ${requests} and on (version) (${versionWith(options, role)}))`;
+  return ofRole(options, role, (within, version) => {
+    const sumOf = (metric: MetricSpec, part = ''): string => `sum by (version) (${counted(within, metric, part)})`;
+    const requests = sumOf(METRICS.inferenceRequests);
+    // A counter that never counted may not be there; without answers there is no mean of them.
+    const responses = `(${sumOf(METRICS.inferenceResponses)} or 0 * ${requests})`;
+    const mean = `${sumOf(METRICS.inferenceDuration, '_sum')} / ${sumOf(METRICS.inferenceDuration, '_count')}`;
+    const unanswered = `${requests} * (1 - (${mean} >= 0 or 0 * ${requests}) / ${within.windowSeconds}) - ${responses}`;
+    // More answers than requests: of those that came before the window.
+    return `sum(clamp_min(${unanswered}, 0) / ${requests} and on (version) (${version}))`;
+  });
 }
 
 /** Answer time of a version, in seconds: what that share of its answers did not exceed. */
 export function latencyQuery(options: RolloutQueryOptions, role: RolloutRole, quantile: number): string {
-  const buckets = `sum by (version, le) (${counted(options, METRICS.inferenceDuration, '_bucket')})`;
-  return `sum(histogram_quantile(${quantile}, ${buckets}) and on (version) (${versionWith(options, role)}))`;
+  return ofRole(options, role, (within, version) => {
+    const buckets = `sum by (version, le) (${counted(within, METRICS.inferenceDuration, '_bucket')})`;
+    return `sum(histogram_quantile(${quantile}, ${buckets}) and on (version) (${version}))`;
+  });
 }
 
 /** The candidate's performance, measured with labels by the drift check; the worst where several measured it. */
@@ -54,9 +71,11 @@ export function performanceQuery(options: RolloutQueryOptions, metric: LabelledM
  */
 export function predictionDistanceQuery(options: RolloutQueryOptions): string {
   const numbers = options.task === 'regression';
-  const shares = numbers ? cumulativeShares(options) : classShares(options);
   const of = (role: RolloutRole): string =>
-    `sum by (${numbers ? 'le' : 'class'}) (${shares} and on (version) (${versionWith(options, role)}))`;
+    ofRole(options, role, (within, version) => {
+      const shares = numbers ? cumulativeShares(within) : classShares(within);
+      return `sum by (${numbers ? 'le' : 'class'}) (${shares} and on (version) (${version}))`;
+    });
   const [candidate, stable] = [of('candidate'), of('stable')];
   if (numbers) return `max(abs(${candidate} - ${stable}))`;
   // What both answer: a class of one of them alone adds nothing to it, whether its other series is there or not.
@@ -78,6 +97,31 @@ function cumulativeShares(options: RolloutQueryOptions): string {
 /** What a counter counted within the window. */
 function counted(options: RolloutQueryOptions, { name }: MetricSpec, part = ''): string {
   return `increase(${name}${part}${matchers(options)}[${options.windowSeconds}s])`;
+}
+
+/** Seconds of the stable version's traffic that are looked at where it got too little within the window. */
+const LONG_WINDOW = 86_400;
+const ENOUGH = 100;
+
+/**
+ * What a version did within the window; the stable one, where it got too little, on the last day.
+ *
+ * @param value the value, and the version that it is filtered by
+ */
+function ofRole(
+  options: RolloutQueryOptions,
+  role: RolloutRole,
+  value: (within: RolloutQueryOptions, version: string) => string,
+): string {
+  const version = versionWith(options, role);
+  const now = value(options, version);
+  if (role === 'candidate') return now;
+  const long = value({ ...options, windowSeconds: LONG_WINDOW }, version);
+  return `(${now} and on () ${requestsOf(options, role)} >= ${options.minRequests ?? ENOUGH} or on () ${long})`;
+}
+
+function requestsOf(options: RolloutQueryOptions, role: RolloutRole): string {
+  return `sum(${counted(options, METRICS.inferenceRequests)} and on (version) (${versionWith(options, role)}))`;
 }
 
 /** The version that has a role: none where several have it, or where one has both. */

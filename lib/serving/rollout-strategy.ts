@@ -7,7 +7,7 @@ export interface RolloutOptions {
   /**
    * What a candidate has to reach on live traffic.
    *
-   * @default - the model's objectives for errors and latency, answers much like those of the stable version, 100 requests
+   * @default - the model's objectives for errors and latency, answers much like those of the stable version, 300 or 1,000 requests
    */
   readonly analysis?: RolloutAnalysisOptions;
 

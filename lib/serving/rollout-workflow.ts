@@ -99,7 +99,7 @@ export class RolloutWorkflow {
         this.call('finish', COMMANDS.rolloutFinish, this.waits('stable'), {
           ...{ version: input(VERSION), reason: parameter(ROLLOUT_PARAMETERS.reason), by: BY_RUN },
         }),
-        this.restore('the roll-out ended: {{workflow.status}}'),
+        this.restore('its roll-out ended before it became champion: see the analysis before'),
       ],
     };
   }

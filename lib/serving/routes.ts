@@ -2,7 +2,7 @@ import { derivedName } from '../contract';
 import { type BackendRef, type HttpRouteProps } from '../crds/gateway-api';
 import { objectMetadata } from '../platform/object-metadata';
 import { SERVICE_PORT } from './deployment-pods';
-import { type RolloutPlan, routeName } from './rollout-plan';
+import { meshRouteName, type RolloutPlan, routeName } from './rollout-plan';
 import { type ServedModelSpec } from './served-model-spec';
 
 /**
@@ -21,7 +21,7 @@ export function modelRoutes(spec: ServedModelSpec, service: string, plan: Rollou
   const ofService = { parentRefs: [{ group: '', kind: 'Service', name: service, port: SERVICE_PORT }], rules };
   return [
     { metadata: metadata(routeName(name)), spec: ofGateway },
-    ...(gateway.mesh === true ? [{ metadata: metadata(`${name}-mesh-route`), spec: ofService }] : []),
+    ...(gateway.mesh === true ? [{ metadata: metadata(meshRouteName(name)), spec: ofService }] : []),
   ];
 }
 

@@ -141,6 +141,14 @@ describe('GpuNodeGroup', () => {
     expect(problemsOf(() => group({ minSize: -1, maxSize: 0 }))).toHaveLength(2);
     expect(problemsOf(() => group({ minSize: 0.5 }))).toHaveLength(1);
   });
+
+  test('has as many nodes as its pool says, where it says so', () => {
+    const pool = NodePool.gpu('a10g', { gpusPerNode: 1, maxNodes: 4 });
+    expect(group({ pool, maxSize: 4 }).aws_eks_node_group[0].scaling_config.max_size).toBe(4);
+    expect(problemsOf(() => group({ pool, maxSize: 5 }))).toEqual([
+      "'maxSize' (5) is not what the pool says, whose maxNodes are 4",
+    ]);
+  });
 });
 
 describe('ModelBucket', () => {

@@ -74,11 +74,16 @@ function inString(text: string, path: string, key: string, store: SchemaStore, t
   if (!/^\s*("?apiVersion"?:|\{\s*"apiVersion")/m.test(text)) return [];
   let documents: unknown[];
   try {
-    documents = loadAll(text);
+    // A value that Argo fills in as JSON.
+    documents = loadAll(text.replaceAll(/\{\{=toJson\([^}]*\)\}\}/g, '"json"'));
   } catch (error) {
     return [{ object: `${title}${path}`, schemas: [], problems: [`is no YAML: ${String(error)}`] }];
   }
-  return documents.filter(isManifest).flatMap((manifest) => checkObject(manifest, store, ` in ${title}${path}`));
+  return documents.flatMap((document) =>
+    isManifest(document)
+      ? checkObject(document, store, ` in ${title}${path}`)
+      : embedded(document, store, `${title}${path}`),
+  );
 }
 
 function podSpecPatch(text: string, path: string, store: SchemaStore, title: string): ObjectReport {

@@ -84,6 +84,17 @@ describe('manifests within manifests', () => {
     expect(problems(widget({ size: 1, manifest: yamlOf('{containers: [') })).join()).toContain('is no YAML');
   });
 
+  test('in a string that is another file', () => {
+    const file = `objects:\n  - ${JSON.stringify(pod({ containers: [], oops: 1 }))}\n`;
+    const asYaml = file.replace('"apiVersion"', '\n    "apiVersion"');
+    expect(problems(widget({ size: 1, manifest: asYaml })).join()).toContain("unknown field 'oops'");
+  });
+
+  test('in a string with a value that Argo fills in as JSON', () => {
+    const manifest = yamlOf('{containers: [], oops: {{=toJson(workflow.parameters.reason)}}}');
+    expect(problems(widget({ size: 1, manifest })).join()).toContain("unknown field 'oops'");
+  });
+
   test('as a nested object', () => {
     const object = widget({ size: 1, free: { trigger: pod({ containers: [], oops: 1 }) } });
     expect(problems(object).join()).toContain("unknown field 'oops'");

@@ -16,7 +16,7 @@ describe('metrics', () => {
   test('names are unique and valid', () => {
     const names = metrics.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    for (const name of names) expect(name).toMatch(/^ml_[a-z0-9_]+$/);
+    for (const name of names) expect(name).toMatch(/^(ml_[a-z0-9_]+|[a-z_]+:ml_[a-z0-9_]+:[a-z_]+)$/);
   });
 
   test('a counter ends in _total, and nothing else does', () => {

@@ -29,3 +29,12 @@ test('bad options are all reported', () => {
   expect(problemsOf(() => NodePool.gpu('Pool', options))).toHaveLength(8);
   expect(problemsOf(() => NodePool.cpu('batch', { labels: {} }))[0]).toMatch(/could not be kept to the pool/);
 });
+
+test('may say how many nodes it has at most', () => {
+  expect(NodePool.cpu('batch').maxNodes).toBeUndefined();
+  expect(NodePool.gpu('a10g', { gpusPerNode: 1, maxNodes: 3 }).maxNodes).toBe(3);
+  for (const maxNodes of [0, 1.5, -1])
+    expect(problemsOf(() => NodePool.cpu('batch', { maxNodes }))).toEqual([
+      `'maxNodes' (${maxNodes}) must be a whole number from 1 on`,
+    ]);
+});

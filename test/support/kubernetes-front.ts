@@ -10,6 +10,7 @@ export interface ApiRequest {
   readonly method: string;
   readonly path: string;
   readonly body: string;
+  readonly contentType: string;
 }
 
 /** What is answered. */
@@ -68,7 +69,8 @@ export class KubernetesFront {
           reply({ status: 401, body: { kind: 'Status', message: 'Unauthorized' } });
           return;
         }
-        const request = { method: incoming.method ?? '', path: incoming.url ?? '', body };
+        const { method = '', url: path = '', headers } = incoming;
+        const request = { method, path, body, contentType: headers['content-type'] ?? '' };
         this.requests.push(request);
         answer(request).then(reply, (error: unknown) => reply({ status: 500, body: { message: String(error) } }));
       });

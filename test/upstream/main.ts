@@ -67,13 +67,19 @@ function verdictsOn(objects: readonly Manifest[]): Verdict[] {
   return [...JUDGES.flatMap((name) => judge(name, objects)), ...promtool(objects)];
 }
 
+/** A Rollout gets its steps with the steady manifests: until then Argo Rollouts says that it is not valid, and starts no pods. */
+const NOT_YET = /missing field '\.spec\.strategy\./;
+
 /** What is said of the objects that are created once, among the neighbours that they refer to. */
 function bootstrapVerdicts({ steady, bootstrap }: ManifestSet): Verdict[] {
   const titles = new Set(bootstrap.map(title));
   const neighbours = steady.filter((object) => !titles.has(title(object)));
   return verdictsOn([...neighbours, ...bootstrap])
     .filter(({ object }) => titles.has(object))
-    .map((verdict) => ({ ...verdict, object: `${verdict.object} (bootstrap)` }));
+    .map(({ judge: name, object, problems }) => ({
+      ...{ judge: name, object: `${object} (bootstrap)` },
+      problems: problems.filter((problem) => !NOT_YET.test(problem)),
+    }));
 }
 
 async function judgeAll(directory: string, schemas: string): Promise<Verdict[]> {

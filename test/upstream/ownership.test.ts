@@ -9,7 +9,8 @@ import {
   ServingRuntime,
   StorageInitializer,
 } from 'cdk8s-mlops';
-import { ROLLOUT_FIELD_MANAGER } from 'cdk8s-mlops/contract';
+import { ROLLOUT_FIELD_MANAGER, ROLLOUT_PLACEHOLDERS } from 'cdk8s-mlops/contract';
+import { COMBINATIONS, ON, renderRollout, STRATEGIES } from '../serving/rollout-support';
 import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 import { ApiServer } from './api-server';
 import { schemasDirectory } from './schemas';
@@ -182,4 +183,85 @@ test('weights of a route belong to roll-outs: no steady manifest names it', asyn
   } finally {
     await server.delete(route);
   }
+});
+
+describe('what a roll-out writes', () => {
+  const version = (object: Rendered, to: string): Rendered =>
+    JSON.parse(
+      JSON.stringify(object)
+        .replaceAll(ROLLOUT_PLACEHOLDERS.version, to)
+        .replaceAll(ROLLOUT_PLACEHOLDERS.uri, `s3://acme-models/churn/${to}`),
+    ) as Rendered;
+  const byRollout = { fieldManager: ROLLOUT_FIELD_MANAGER, force: true };
+  const known = (objects: readonly Rendered[]): Rendered[] => objects.filter((object) => server.knows(object));
+
+  test.each(COMBINATIONS)('survives every way of applying, and settles back: %s, %s', async (engine, strategy) => {
+    const { steady, bootstrap, file } = renderRollout({ ...ON[engine], rollout: STRATEGIES[strategy] });
+    const candidates = known((file.candidate?.manifests ?? []).map((object) => version(object, 'v2')));
+    const stable = version(file.stable.manifest, 'v2');
+    const isKnative = file.engine === 'kserve-knative';
+    if (isKnative) stable.spec.predictor.canaryTrafficPercent = 30;
+    const shifted = file.routes.map(({ manifest, candidateService, stableService, port }) => {
+      const route = structuredClone(manifest) as Rendered;
+      route.spec.rules[0].backendRefs = [
+        { name: stableService, port, weight: 70 },
+        { name: candidateService, port, weight: 30 },
+      ];
+      return route;
+    });
+    const written = [...known([stable]), ...candidates, ...shifted];
+    const specs = async (objects: readonly Rendered[]): Promise<Rendered[]> => {
+      const answers = await Promise.all(objects.map((object) => server.get(object)));
+      return answers.map((answer) => ok(answer).spec);
+    };
+    const applySteady = async (): Promise<void> => {
+      for (const fieldManager of WAYS)
+        for (const object of known(steady)) ok(await server.apply(object, { fieldManager, force: true }));
+    };
+    try {
+      for (const object of known(bootstrap)) ok(await server.create(object, ROLLOUT_FIELD_MANAGER));
+      await applySteady();
+      const before = await specs([...known([stable]), ...shifted]);
+
+      for (const object of written) ok(await server.apply(object, byRollout));
+      const during = await specs(written);
+      expect(JSON.stringify(during)).not.toMatch(/\$\((VERSION|URI)\)/);
+      await applySteady();
+      expect(await specs(written)).toEqual(during);
+
+      const back = version(file.stable.manifest, 'v1');
+      for (const object of [...known([back]), ...file.routes.map(({ manifest }) => manifest)])
+        ok(await server.apply(object, byRollout));
+      for (const object of candidates) ok(await server.delete(object));
+      await applySteady();
+      expect(await specs([...known([back]), ...shifted])).toEqual(before);
+    } finally {
+      for (const object of known([...steady, ...bootstrap, ...candidates])) await server.delete(object);
+    }
+  });
+
+  test('a Rollout is its bootstrap and its steady manifest, with the containers of the latter', async () => {
+    const { steady, bootstrap, file } = renderRollout({ ...ON.deployment, rollout: STRATEGIES.canary });
+    const [once, kept] = [find(bootstrap, 'Rollout', 'churn'), find(steady, 'Rollout', 'churn')];
+    try {
+      ok(await server.create(once, ROLLOUT_FIELD_MANAGER));
+      ok(await server.apply(kept, { fieldManager: 'kubectl', force: true }));
+      const { spec } = ok(await server.get(kept));
+      expect(spec.template.spec.containers).toEqual(kept.spec.template.spec.containers);
+      expect(spec.strategy).toEqual(kept.spec.strategy);
+      expect(spec.template.metadata).toEqual({
+        labels: { ...once.spec.template.metadata.labels, ...kept.spec.template.metadata.labels },
+        annotations: once.spec.template.metadata.annotations,
+      });
+
+      ok(await server.apply(version(file.stable.manifest, 'v2'), byRollout));
+      ok(await server.apply(kept, { fieldManager: 'kubectl' }));
+      const updated = ok(await server.get(kept)).spec.template;
+      expect(updated.metadata.annotations).toEqual({ 'cdk8s-mlops.dev/uri': 's3://acme-models/churn/v2' });
+      expect(updated.metadata.labels['cdk8s-mlops.dev/version']).toBe('v2');
+      expect(updated.spec.containers).toEqual(kept.spec.template.spec.containers);
+    } finally {
+      await server.delete(kept);
+    }
+  });
 });

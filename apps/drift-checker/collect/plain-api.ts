@@ -18,7 +18,7 @@ export class MalformedCall extends Error {
 
 /**
  * Reads the body of a call to `/v1/predictions`: `{"predictions": [...]}` or one of them. Each becomes a request and its response, as a
- * payload logger would have sent them.
+ * payload logger would have sent them; one without an answer is a request only, which counts as an error.
  *
  * @throws MalformedCall with all that is wrong; then none of the call counts
  */
@@ -50,8 +50,11 @@ export function readPredictions(body: Uint8Array, received: number): CallRecord[
       if (!isSound) return [];
       const call = { id, version: String(version), received };
       const answer = score === undefined ? prediction : { prediction, score };
+      const request = { ...call, kind: 'request' as const, time, body: JSON.stringify({ instances: [features] }) };
+      // An error of the server: a request that nobody answered, as where a payload logger sees it.
+      if (prediction === null) return [request];
       return [
-        { ...call, kind: 'request', time, body: JSON.stringify({ instances: [features] }) },
+        request,
         {
           ...call,
           kind: 'response',

@@ -7,6 +7,7 @@ import {
   REFERENCE_PROFILE_ARTIFACT,
   STEP_ENVIRONMENT,
 } from 'cdk8s-mlops/contract';
+import { Attempts } from '../../common/attempts';
 import { type Call, contractOptions } from '../../common/command-line';
 import { Failure } from '../../common/failure';
 import { MlflowClient } from '../../common/mlflow';
@@ -25,6 +26,7 @@ import { readProfile } from '../profile/reference-profile';
 import { checkedVersion, type SourcedProfile, versionProfile } from '../profile/version-profile';
 import { compactionFindings } from '../report/compaction';
 import { performanceText, terminalReport } from '../report/terminal';
+import { challengerPerformance } from './challenger-performance';
 import { compactLog } from './compact';
 import { publish, publishPerformance } from './publish';
 
@@ -88,16 +90,23 @@ async function run(context: Context): Promise<number> {
     ...{ profile: reference.profile, profileSource: reference.source, modelVersion: reference.modelVersion },
     captureFindings: await compacted(context, settings),
   };
+  const attempts = new Attempts();
+  const challenger = (await attempts.make(() => challengerPerformance(context, registry, options))) ?? [];
+  const printChallenger = (): void => challenger.forEach((each) => print(performanceText(each)));
   if (onlyPerformance(call)) {
     const report = await runPerformanceCheck(options);
     print(performanceText(report));
-    await publishPerformance(context, settings, report);
+    printChallenger();
+    await publishPerformance(context, settings, report, challenger);
+    attempts.throwIfAny();
     return EXIT_CODES.judged;
   }
   const report = await runCheck(options);
   signal.throwIfAborted();
   print(terminalReport(report));
-  await publish(context, settings, report);
+  printChallenger();
+  await publish(context, settings, report, challenger);
+  attempts.throwIfAny();
   return report.verdict === 'drift' && call.flag('fail-on-no') ? EXIT_CODES.judgedNo : EXIT_CODES.judged;
 }
 

@@ -16,8 +16,17 @@ import { startTraining } from '../retrain/start-training';
 /** Where a report goes, and what may follow from it. */
 export type PublishSettings = Pick<DriftCheckFile, 'reports' | 'retrain'> & { readonly pushgateway?: string };
 
-/** Everything that leaves the process, the answers for the engine first: whoever reads them must not miss a retraining. */
-export async function publish(context: Context, settings: PublishSettings, report: DriftReport): Promise<void> {
+/**
+ * Everything that leaves the process, the answers for the engine first: whoever reads them must not miss a retraining.
+ *
+ * @param others what is known of the performance of other versions
+ */
+export async function publish(
+  context: Context,
+  settings: PublishSettings,
+  report: DriftReport,
+  others: readonly PerformanceCheckReport[] = [],
+): Promise<void> {
   const { call, env, log } = context;
   const dryRun = call.flag('dry-run');
   const json = serializeReport(report);
@@ -31,7 +40,7 @@ export async function publish(context: Context, settings: PublishSettings, repor
     report: json,
     page,
   };
-  const [metrics, performance] = [await driftMetrics(report), await performanceMetrics(report)];
+  const [metrics, performance] = [await driftMetrics(report), await performanceMetrics(report, ...others)];
   const directory = outputDirectory(env);
   await writeOutputs(directory, { ...outputs, metrics: metrics + performance });
   context.print(`report: ${join(directory, OUTPUT_FILES.page)}\n`);
@@ -50,8 +59,9 @@ export async function publishPerformance(
   { call, env, signal }: Context,
   { pushgateway }: Pick<PublishSettings, 'pushgateway'>,
   report: PerformanceCheckReport,
+  others: readonly PerformanceCheckReport[] = [],
 ): Promise<void> {
-  const metrics = await performanceMetrics(report);
+  const metrics = await performanceMetrics(report, ...others);
   await writeOutputs(outputDirectory(env), { report: serializeReport(report), metrics });
   const gateway = pushgateway ?? env[STEP_ENVIRONMENT.pushgatewayUrl];
   if (!gateway || call.flag('dry-run')) return;

@@ -11,9 +11,15 @@ export function driftMetrics(report: DriftReport): Promise<string> {
   return exposition(labelsOf(report), (set) => setState(report, set));
 }
 
-/** What is known of the model's performance now: of its own, since it is judged more often than anything else. */
-export function performanceMetrics(report: PerformanceCheckReport): Promise<string> {
-  return exposition(labelsOf(report), (set) => setPerformance(report, set));
+/**
+ * What is known of the model's performance now, of each version that was judged: of its own, since it is judged more often than anything
+ * else.
+ */
+export function performanceMetrics(...reports: readonly PerformanceCheckReport[]): Promise<string> {
+  return exposition({}, (set) => {
+    for (const report of reports)
+      setPerformance(report, (metric, value, more) => set(metric, value, { ...labelsOf(report), ...more }));
+  });
 }
 
 /** When things happened: these outlive the next check, which may be inconclusive or ask for nothing. */

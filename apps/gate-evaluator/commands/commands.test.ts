@@ -96,10 +96,11 @@ async function champions(count: number): Promise<void> {
 }
 
 describe('help', () => {
-  test.each(['admit', 'evaluate', 'register', 'promote', 'rollback', 'why', 'check'])(
+  const rollouts = ['start', 'shadow', 'weight', 'update', 'finish', 'restore'].map((step) => `rollout ${step}`);
+  test.each(['admit', 'evaluate', 'analyze', 'register', 'promote', 'rollback', ...rollouts, 'why', 'check'])(
     'of %s teaches by examples',
     async (command) => {
-      const { code, stdout, stderr } = await run([command, '--help']);
+      const { code, stdout, stderr } = await run([...command.split(' '), '--help']);
       expect([code, stderr]).toEqual([0, '']);
       const spec = Object.values(COMMANDS).find((each) => each.command === command && each.app === 'gate-evaluator');
       for (const option of Object.keys(spec?.options ?? {})) expect(stdout).toContain(`--${option}`);

@@ -52,7 +52,12 @@ export async function recordDecision(
 
 /** What a decision leaves for the engine and for Prometheus. */
 export interface Answer {
-  readonly record: DecisionRecord;
+  /** Absent where nothing was decided. */
+  readonly record?: DecisionRecord;
+  /** @default - that of the call */
+  readonly model?: string;
+  /** @default - that of the call */
+  readonly namespace?: string;
   readonly outputs: Outputs;
   /** Version of the metrics. */
   readonly version: string;
@@ -62,12 +67,12 @@ export interface Answer {
 /** Writes the answers for the engine and pushes the metrics, each whatever becomes of the other. */
 export async function answer(
   { call, env, signal }: Context,
-  { record, outputs, version, metrics }: Answer,
+  { record, outputs, version, metrics, model = call.text('model'), namespace = call.text('namespace') }: Answer,
 ): Promise<void> {
-  const labels = { model: record.model, namespace: call.text('namespace') ?? NO_NAMESPACE, version };
+  const labels = { model: model!, namespace: namespace ?? NO_NAMESPACE, version };
   const text = await exposition(labels, metrics);
   const attempts = new Attempts();
-  const files = { ...outputs, decision: serializeRecord(record), metrics: text };
+  const files = { ...outputs, ...(record && { decision: serializeRecord(record) }), metrics: text };
   await attempts.make(() => writeOutputs(outputDirectory(env), files));
   const gateway = env[STEP_ENVIRONMENT.pushgatewayUrl];
   if (gateway) {

@@ -15,7 +15,16 @@ export const REGISTRY_HELP = `address of the tracking server, or a directory; ML
 /** The registry that the call, or the environment, names; `undefined` when neither does. */
 export function namedRegistry({ call, env, signal }: Pick<Context, 'call' | 'env' | 'signal'>): Registry | undefined {
   const uri = call.text('registry') ?? env[STEP_ENVIRONMENT.mlflowTrackingUri];
-  if (!uri) return undefined;
+  return uri ? openRegistry(uri, { env, signal }) : undefined;
+}
+
+/** The same, or a directory of that name where the program runs. */
+export function registryOrDirectory(context: Pick<Context, 'call' | 'env' | 'signal'>): Registry {
+  return namedRegistry(context) ?? new FileRegistry(DEFAULT_REGISTRY);
+}
+
+/** The registry at an address or in a directory. */
+export function openRegistry(uri: string, { env, signal }: Pick<Context, 'env' | 'signal'>): Registry {
   if (/^https?:\/\//i.test(uri)) {
     if (!URL.canParse(uri))
       throw Failure.configuration(`'${uri}' is not an address, expected for example http://mlflow:5000`);
@@ -26,9 +35,4 @@ export function namedRegistry({ call, env, signal }: Pick<Context, 'call' | 'env
   throw Failure.configuration(
     `'${uri}' is no registry: expected the address of a tracking server (http:// or https://) or a directory`,
   );
-}
-
-/** The same, or a directory of that name where the program runs. */
-export function registryOrDirectory(context: Pick<Context, 'call' | 'env' | 'signal'>): Registry {
-  return namedRegistry(context) ?? new FileRegistry(DEFAULT_REGISTRY);
 }

@@ -39,7 +39,7 @@ async function run(context: Context): Promise<number> {
   const { previous, already, to } = await promote({
     ...{ registry, model, version, to: wanted },
     prepare: (candidate) => prepareToServe(registry, model, candidate),
-    record: async (promotion) => void (record = await recordPromotion(context, registry, promotion)),
+    record: async (promotion) => void (record = await recordPromotion(context, registry, model, promotion)),
   });
   log.info({ model, version, to, already, previous: previous?.version }, 'promoted');
   const before = previous ? `, version ${previous.version} is archived and what a rollback goes back to` : '';
@@ -57,13 +57,15 @@ async function run(context: Context): Promise<number> {
   return EXIT_CODES.judged;
 }
 
-function recordPromotion(
+/** Puts a promotion into the chain of decisions. */
+export function recordPromotion(
   context: Context,
   registry: Registry,
+  model: string,
   { version: { version, runId, tags }, previous, already, to }: Promotion,
 ): Promise<DecisionRecord> {
   const decision = {
-    ...{ action: 'promote' as const, model: context.call.text('model')!, modelVersion: version, runId },
+    ...{ action: 'promote' as const, model, modelVersion: version, runId },
     ...{ run: tags[MLFLOW_TAGS.trainingRun], at: new Date().toISOString(), ...asked(context) },
     ...{ from: previous?.version, to, inputs: lineageOf(tags) },
   };

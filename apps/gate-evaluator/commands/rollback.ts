@@ -15,9 +15,9 @@ export const rollbackCommand: RunnableCommand = {
   summary: 'makes the version before, or a named one, champion again',
   options: {
     model: { help: 'name of the model', value: 'NAME', required: true },
-    to: { help: 'version to go back to', value: 'VERSION', default: 'the champion before' },
+    to: { help: 'version to go back to', value: 'VERSION', mayBeEmpty: true, default: 'the champion before' },
     from: { help: 'version that must be champion: asked twice, it is taken back once', value: 'VERSION' },
-    reason: { help: 'why', value: 'TEXT' },
+    reason: { help: 'why', value: 'TEXT', mayBeEmpty: true },
     registry: { help: REGISTRY_HELP, value: 'ADDRESS' },
     decisions: { help: 'URI under which the decision record is kept', value: 'URI' },
     namespace: { help: 'namespace of the model, a label of its metrics', value: 'NAME' },

@@ -46,6 +46,8 @@ export function promote(options: PromoteOptions): Promise<Promotion> {
       ? toCanary(registry, model, candidate)
       : toProduction(registry, model, candidate));
     await options.record?.(promotion);
+    // Last: a challenger that is champion says that a promotion was killed.
+    if (promotion.to === LIFECYCLE.production) await endChallenger(registry, model, version);
     return promotion;
   });
 }
@@ -103,12 +105,15 @@ async function toProduction(registry: Registry, model: string, candidate: Regist
     await registry.setAlias(model, MLFLOW_ALIASES.previous, previous.version);
   }
   await registry.setAlias(model, MLFLOW_ALIASES.champion, version);
-  const challenger = await registry.versionByAlias(model, MLFLOW_ALIASES.challenger);
-  if (challenger?.version === version) await registry.deleteAlias(model, MLFLOW_ALIASES.challenger);
   const aliases = {
     [MLFLOW_ALIASES.champion]: version,
     ...(previous && { [MLFLOW_ALIASES.previous]: previous.version }),
   };
   const tags = { [version]: LIFECYCLE.production, ...(previous && { [previous.version]: LIFECYCLE.archived }) };
   return { version: await verified(registry, model, aliases, tags), to: LIFECYCLE.production, previous, already };
+}
+
+async function endChallenger(registry: Registry, model: string, version: string): Promise<void> {
+  const challenger = await registry.versionByAlias(model, MLFLOW_ALIASES.challenger);
+  if (challenger?.version === version) await registry.deleteAlias(model, MLFLOW_ALIASES.challenger);
 }

@@ -5,7 +5,7 @@ import { type CheckResult, type CheckVerdict } from '../gates/check-result';
 export const RECORD_VERSION = 1;
 
 /** What was decided. */
-export type DecisionAction = 'register' | 'adopt' | 'evaluate' | 'promote' | 'rollback';
+export type DecisionAction = 'register' | 'adopt' | 'evaluate' | 'analyze' | 'promote' | 'rollback' | 'abort';
 
 /** One decision about a model, as it was made. */
 export interface Decision {
@@ -22,7 +22,7 @@ export interface Decision {
   /** Who or what asked: a run, a person, a schedule. */
   readonly by: string;
   readonly reason: string;
-  /** The champion before, where it changed. */
+  /** The champion before, where it changed; of an abort the canary. */
   readonly from?: string;
   /** Value of the tag `lifecycle` that the version got. */
   readonly to?: string;

@@ -107,6 +107,19 @@ describe('a ledger', () => {
     expect((await append(ledger, decision(1))).sequence).toBe(6);
   });
 
+  test('tells what is judged of live traffic, and what is given up, from what is champion', async () => {
+    const { ledger, registry } = world();
+    const runId = await registry.run(MODEL, 'run-2', {});
+    const champion = await append(ledger, decision(1));
+    const canary = await append(ledger, decision(2, { to: 'canary', runId }));
+    await append(ledger, decision(2, { action: 'analyze', to: undefined, runId }));
+    expect(await append(ledger, decision(2, { to: 'canary', runId }))).toEqual(canary);
+    const given = await append(ledger, decision(2, { action: 'abort', to: 'archived', runId }));
+    expect(await append(ledger, decision(2, { action: 'abort', to: 'archived', runId }))).toEqual(given);
+    expect(await append(ledger, decision(1))).toEqual(champion);
+    expect((await append(ledger, decision(2, { to: 'canary', runId }))).sequence).toBe(5);
+  });
+
   test('does not take a decision about one run for one about another, nor one without a run for any', async () => {
     const { ledger, registry } = world();
     const of = async (name: string): Promise<Decision> =>

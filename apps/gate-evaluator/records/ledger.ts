@@ -131,8 +131,8 @@ export class Ledger {
 
 /** What a decision is about: one thing has one last decision. */
 function slotOf({ action, to }: Pick<Decision, 'action' | 'to'>): string {
-  if (action === 'evaluate' || action === 'register') return action;
-  return to === LIFECYCLE.canary ? 'challenger' : 'champion';
+  if (action === 'evaluate' || action === 'register' || action === 'analyze') return action;
+  return to === LIFECYCLE.canary || action === 'abort' ? 'challenger' : 'champion';
 }
 
 const isOfModel = (decision: Pick<Decision, 'action' | 'to'>): boolean =>

@@ -72,10 +72,12 @@ function headline(record: DecisionRecord): string {
 
 function whatHappened({ action, modelVersion, run, verdict, checks = [], from, to }: DecisionRecord): string {
   switch (action) {
-    case 'evaluate': {
+    case 'evaluate':
+    case 'analyze': {
       const passed = checks.filter((check) => check.verdict === 'pass').length;
       const who = modelVersion === undefined ? `the candidate of run ${run}` : `version ${modelVersion}`;
-      return `${who} was judged: ${verdict}, ${passed} of ${checks.length} checks passed`;
+      const judged = action === 'analyze' ? 'was judged by its live traffic' : 'was judged';
+      return `${who} ${judged}: ${verdict}, ${passed} of ${checks.length} checks passed`;
     }
     case 'register':
       return `run ${run} was registered as version ${modelVersion}`;
@@ -86,6 +88,8 @@ function whatHappened({ action, modelVersion, run, verdict, checks = [], from, t
       return `version ${modelVersion} became champion${from === undefined ? ', the first' : ` after version ${from}`}`;
     case 'rollback':
       return `version ${from} was taken back, and version ${modelVersion} became champion again`;
+    case 'abort':
+      return `version ${modelVersion} was given up as canary`;
   }
 }
 

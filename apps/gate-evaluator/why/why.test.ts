@@ -245,6 +245,28 @@ describe('the story of a model', () => {
     ]);
   });
 
+  test('that includes a canary that was given up tells it among all decisions', async () => {
+    const canary: Told = { action: 'promote', modelVersion: '2', to: 'canary' };
+    const given: Told = { action: 'abort', modelVersion: '2', from: '2', to: 'archived', reason: 'errors' };
+    const lines = await tell([promoted(1), canary, given], { champion: '1' }, true);
+    expect(lines[0]).toBe('fraud: version 1 is live, since 2026-11-20 07:00 UTC.');
+    expect(lines).toContain('  2026-11-20 07:02 UTC  version 2 was given up as canary; asked by alice: errors');
+  });
+
+  test('of a roll-out says what each step was judged by', async () => {
+    const error = { check: 'error-rate', verdict: 'fail', reason: '0.2 is above 0.01 (errors)' } as CheckResult;
+    const judged: Told = { action: 'analyze', modelVersion: '1', by: 'churn-rollout-x7', reason: 'canary 10 %' };
+    const decisions: Told[] = [
+      { ...judged, verdict: 'fail', checks: [error], notes: ['it was asked 2 times in 60 s'] },
+      promoted(1),
+    ];
+    expect((await tell(decisions, { champion: '1' })).slice(3, 6)).toEqual([
+      '  2026-11-20 07:00 UTC  version 1 was judged by its live traffic: fail, 0 of 1 checks passed; asked by churn-rollout-x7: canary 10 %',
+      '      error-rate: fail, 0.2 is above 0.01 (errors)',
+      '      it was asked 2 times in 60 s',
+    ]);
+  });
+
   test('of a model that was taken in', async () => {
     const lines = await tell([{ action: 'adopt', modelVersion: '1', to: 'production' }], { champion: '1' });
     expect(lines[0]).toBe('fraud: version 1 is live, since 2026-11-20 07:00 UTC.');
