@@ -1,4 +1,5 @@
 import { type Duration } from 'cdk8s';
+import { METRICS, VERSION_ROLES } from '../contract';
 import { type Problems } from '../validation/problems';
 
 /** How a metric is compared with its threshold. */
@@ -28,6 +29,7 @@ export interface ThresholdCondition {
   readonly aggregation?: AlertAggregation;
   readonly where?: Readonly<Record<string, string>>;
   readonly whereAnyOf?: Readonly<Record<string, readonly string[]>>;
+  readonly exceptCandidates?: boolean;
   readonly rateOver?: Duration;
 }
 
@@ -79,7 +81,8 @@ const quoted = (text: string): string => JSON.stringify(text);
 const seconds = (duration: Duration): string => `${duration.toSeconds()}s`;
 const BY_VERSION = 'by (model, namespace, version)';
 
-function matchers(
+/** Labels that a series must have, each with one value or with one of several. @internal */
+export function matchers(
   labels: Readonly<Record<string, string>>,
   anyOf: Readonly<Record<string, readonly string[]>> = {},
 ): string {
@@ -115,7 +118,10 @@ export function conditionToPromql(condition: Condition, { model, namespace }: Al
   const { rateOver, where, whereAnyOf } = condition;
   const series = `${metric}${matchers({ model, namespace, ...where }, whereAnyOf)}`;
   const value = rateOver ? `rate(${series}[${seconds(rateOver)}])` : series;
-  return `${condition.aggregation ?? decisive(comparison)} ${BY_VERSION} (${value}) ${limit}`;
+  const judged = `${condition.aggregation ?? decisive(comparison)} ${BY_VERSION} (${value}) ${limit}`;
+  if (condition.exceptCandidates !== true) return judged;
+  const candidates = matchers({ model, namespace, role: VERSION_ROLES.candidate });
+  return `${judged} unless on (model, namespace, version) ${METRICS.versionInfo.name}${candidates}`;
 }
 
 function ratio({ metric, of, rateOver, comparison }: RatioCondition, ofModel: string): string {

@@ -1,6 +1,7 @@
 import { Duration } from 'cdk8s';
 import { type PrometheusAlertingRule } from '../crds/prometheus-operator';
 import { Problems } from '../validation/problems';
+import { httpUrlProblem } from '../validation/uri';
 import {
   type AlertAggregation,
   type AlertComparison,
@@ -35,6 +36,13 @@ export interface AlertRuleOptions {
    * @default Duration.minutes(5)
    */
   readonly for?: Duration;
+
+  /**
+   * Address of the page that says what to do.
+   *
+   * @default - no link
+   */
+  readonly runbookUrl?: string;
 }
 
 /** A rule on the value of a metric, or on how fast a counter grows. */
@@ -66,6 +74,13 @@ export interface ThresholdRuleOptions extends AlertRuleOptions {
    * @default - none
    */
   readonly whereAnyOf?: { readonly [label: string]: readonly string[] };
+
+  /**
+   * Whether a version that is being rolled out is left out: its roll-out judges it, and what it does wrong is not the stable version's.
+   *
+   * @default false
+   */
+  readonly exceptCandidates?: boolean;
 
   /**
    * Time over which the growth of a counter is measured: what is compared is then its rate per second.
@@ -145,9 +160,9 @@ export class AlertRule {
    * @throws ValidationError listing everything that is wrong.
    */
   public static threshold(options: ThresholdRuleOptions): AlertRule {
-    const { metric, comparison, threshold, aggregation, where, whereAnyOf, rateOver } = options;
+    const { metric, comparison, threshold, aggregation, where, whereAnyOf, exceptCandidates, rateOver } = options;
     const limit = { metric, comparison, threshold, aggregation };
-    return new AlertRule(options, { kind: 'threshold', ...limit, where, whereAnyOf, rateOver });
+    return new AlertRule(options, { kind: 'threshold', ...limit, where, whereAnyOf, exceptCandidates, rateOver });
   }
 
   /**
@@ -205,7 +220,7 @@ export class AlertRule {
   }
 
   /** The rule as Prometheus evaluates it. @internal */
-  public _compile(scope: AlertScope): PrometheusAlertingRule {
+  public _compile(scope: AlertScope, runbook = this.options.runbookUrl): PrometheusAlertingRule {
     const { severity, summary, description } = this.options;
     return {
       alert: this.alert,
@@ -213,7 +228,7 @@ export class AlertRule {
       for: `${this.for.toSeconds()}s`,
       // Written out: aggregations drop labels, and Alertmanager routes by them.
       labels: { severity, model: scope.model, namespace: scope.namespace },
-      annotations: { summary, description },
+      annotations: { summary, description, ...(runbook !== undefined && { runbook_url: runbook }) },
     };
   }
 
@@ -226,6 +241,8 @@ export class AlertRule {
     for (const name of ['summary', 'description'] as const) {
       if (options[name].trim() === '') problems.add(name, options[name], 'must say something: people are woken by it');
     }
+    const { runbookUrl } = options;
+    if (runbookUrl !== undefined) problems.check('runbookUrl', runbookUrl, httpUrlProblem(runbookUrl));
     problems.checkDuration('for', this.for, 0);
     checkCondition(condition, problems);
     problems.throwIfAny();

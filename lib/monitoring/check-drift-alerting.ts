@@ -3,7 +3,7 @@ import { FeatureRecording } from '../model/feature';
 import { cronProblem, timeZoneProblem } from '../validation/cron';
 import { dnsSubdomainProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
-import { objectStoreUriProblem } from '../validation/uri';
+import { httpUrlProblem, objectStoreUriProblem } from '../validation/uri';
 import { DEFAULT_ALERTS } from './default-rules';
 import { type DriftAlertingProps } from './drift-alerting';
 import { checksCapturedLog } from './drift-check-configuration';
@@ -49,6 +49,11 @@ export function checkDriftAlerting(props: DriftAlertingProps, problems: Problems
   }
   if (schedule !== undefined && props.silentAfter === undefined) {
     problems.add('schedule', schedule, "needs 'silentAfter': more than the longest time between two checks");
+  }
+  const { runbooksUrl } = props;
+  if (runbooksUrl !== undefined) problems.check('runbooksUrl', runbooksUrl, httpUrlProblem(runbooksUrl));
+  if (props.recordingRules && props.servedModel.captureUrl === undefined) {
+    problems.add('recordingRules', true, 'has no effect where nothing is captured: serve the model with Capture.on()');
   }
   for (const name of props.imagePullSecrets ?? []) problems.check('imagePullSecrets', name, dnsSubdomainProblem(name));
   checkStatistics(props, problems);

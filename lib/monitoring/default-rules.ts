@@ -1,9 +1,10 @@
 import { Duration } from 'cdk8s';
-import { CAPTURE_OUTCOMES, METRICS, type MetricSpec } from '../contract';
+import { CAPTURE_OUTCOMES, METRICS, type MetricSpec, PUSH_JOBS, PUSHGATEWAY_METRICS } from '../contract';
 import { type Model } from '../model/model';
 import { type ModelObjectives } from '../model/objectives';
-import { AlertAggregation, AlertComparison } from './alert-condition';
+import { AlertAggregation, AlertComparison, matchers } from './alert-condition';
 import { AlertRule, AlertSeverity } from './alert-rule';
+import { LIVE_ALERTS, liveRules } from './live-rules';
 
 interface PerformanceAlert {
   readonly alert: string;
@@ -56,35 +57,48 @@ const LATENCY = 'ModelLatencyHigh';
 const ERRORS = 'ModelErrorRateHigh';
 const SHEDDING = 'CaptureShedding';
 const BUFFER_FILLING = 'CaptureBufferFilling';
+const GATE_FAILED = 'GateFailed';
+const PUSHED_STALE = 'PushedMetricsStale';
 
 /**
  * Names of the alerts that a watched model may have by default: those of performance, latency and errors only where it has an
- * objective, those of its capture only where there is one.
+ * objective, those of its traffic and its capture only where there is one, and those of gates and labels only where there are any.
  */
 export const DEFAULT_ALERTS: readonly string[] = [
   ...PERFORMANCE.map(({ alert }) => alert),
-  ...[LATENCY, ERRORS, DATA_DRIFT, CHECK_SILENT, SHEDDING, BUFFER_FILLING],
+  ...[LATENCY, ERRORS, DATA_DRIFT, CHECK_SILENT, SHEDDING, BUFFER_FILLING, GATE_FAILED, PUSHED_STALE],
+  ...Object.values(LIVE_ALERTS),
 ];
 
 /** What the default rules are made from. */
 export interface DefaultRulesOptions {
   readonly model: Model;
+  readonly namespace: string;
   /** Score above which the data has drifted. */
   readonly driftThreshold: number;
   /** Longest time between two checks that succeeded. */
   readonly silentAfter: Duration;
   /** Whether its requests are captured. */
   readonly captured: boolean;
+  /** Whether its candidates pass gates. */
+  readonly gated: boolean;
+  /** Whether labels can come, so that performance is judged by itself. */
+  readonly labelled: boolean;
+  /** Whether labels are posted to the capture. */
+  readonly labelsPosted: boolean;
 }
 
 /** The alerts that every watched model has. */
-export function defaultRules({ model, driftThreshold, silentAfter, captured }: DefaultRulesOptions): AlertRule[] {
+export function defaultRules(options: DefaultRulesOptions): AlertRule[] {
+  const { model, driftThreshold, silentAfter, captured, gated, labelled } = options;
   return [
     ...performanceRules(model),
     ...(captured ? requestRules(model.objectives) : []),
     dataDrift(driftThreshold),
     checkSilent(silentAfter),
-    ...(captured ? [shedding(), bufferFilling()] : []),
+    ...(captured ? [shedding(), bufferFilling(), ...liveRules(options)] : []),
+    ...(gated ? [gateFailed()] : []),
+    ...(labelled ? [pushedStale(options)] : []),
   ];
 }
 
@@ -99,6 +113,7 @@ function performanceRules({ objectives, labelDelay }: Model): AlertRule[] {
       severity: AlertSeverity.CRITICAL,
       metric: metric.name,
       where: { estimated: String(estimated) },
+      exceptCandidates: true,
       comparison: upper ? AlertComparison.ABOVE : AlertComparison.BELOW,
       threshold,
       for: Duration.minutes(5),
@@ -215,5 +230,34 @@ function checkSilent(maxAge: Duration): AlertRule {
     description:
       `No drift check has ended with a judgement for ${maxAge.toHumanString()}, or none has ever. Until it does, silence of the ` +
       'other alerts means nothing. Look at the last Jobs of the drift check.',
+  });
+}
+
+function gateFailed(): AlertRule {
+  return AlertRule.threshold({
+    alert: GATE_FAILED,
+    severity: AlertSeverity.WARNING,
+    metric: METRICS.gatePassed.name,
+    comparison: AlertComparison.AT_MOST,
+    threshold: 0,
+    for: Duration.seconds(0),
+    summary: 'The candidate {{ $labels.version }} of {{ $labels.model }} did not pass its quality gates',
+    description:
+      'The last training ended with a model that its gates refused, so the model in production gets no younger. The decision of ' +
+      'the run says which check failed, and by how much.',
+  });
+}
+
+function pushedStale({ model, namespace, silentAfter }: DefaultRulesOptions): AlertRule {
+  const of = matchers({ job: PUSH_JOBS.driftCheckerPerformance, model: model.name, namespace });
+  const pushed = `max by (model, namespace) (${PUSHGATEWAY_METRICS.pushTime}${of})`;
+  return AlertRule.promql({
+    alert: PUSHED_STALE,
+    severity: AlertSeverity.WARNING,
+    expr: `(time() - ${pushed} > ${silentAfter.toSeconds()}) or absent(${pushed})`,
+    summary: 'The performance of {{ $labels.model }} is not measured any more',
+    description:
+      `Nothing has pushed the model's performance for ${silentAfter.toHumanString()}, or nothing ever has. The Pushgateway goes on ` +
+      'showing the last numbers, however old they are. Look at the last Jobs of the performance check.',
   });
 }

@@ -3,7 +3,7 @@ import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
 import { stringify } from 'yaml';
 import { COMPONENTS, CONFIG_FILES, DRIFT_CHECK_DEFAULTS, LABELS } from '../contract';
-import { PrometheusRule } from '../crds/prometheus-operator';
+import { PrometheusRule, type PrometheusRuleGroup } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { type ServedModel } from '../serving/served-model';
@@ -12,9 +12,12 @@ import { Problems } from '../validation/problems';
 import { type AlertRule } from './alert-rule';
 import { checkDriftAlerting, labelsCanCome } from './check-drift-alerting';
 import { checkCronJob, type CheckJob, checkMetadata, everyTenMinutes, hourly } from './check-job';
-import { defaultRules } from './default-rules';
+import { DEFAULT_ALERTS, defaultRules } from './default-rules';
 import { checksCapturedLog, driftCheckConfiguration } from './drift-check-configuration';
 import { type FeatureStatistic } from './feature-statistic';
+import { driftRecordingRules, RECORDING_INTERVAL } from './recording-rules';
+
+const DEFAULT_WINDOW = Duration.hours(DRIFT_CHECK_DEFAULTS.window.hours);
 
 /** How a served model is watched, and what happens when its data drifts. */
 export interface DriftAlertingProps {
@@ -145,6 +148,23 @@ export interface DriftAlertingProps {
   readonly rules?: readonly AlertRule[];
 
   /**
+   * Address of the folder with the pages `<name of the alert>.md` of the default alerts, as in docs/runbooks of this library: each
+   * links to its own.
+   *
+   * @default - no links, but those of rules that have one of their own
+   */
+  readonly runbooksUrl?: string;
+
+  /**
+   * Whether Prometheus records the drift of the model from what its capture counts, every two minutes: the population stability
+   * index of each feature and their mean by importance, over `window`, for every version. Alerts on them need no check to have run.
+   * A model of 50 features with 12 bins each has 751 recorded series for each version.
+   *
+   * @default false
+   */
+  readonly recordingRules?: boolean;
+
+  /**
    * Names of Secrets with credentials of the registry of the drift-checker image.
    *
    * @default - none
@@ -185,10 +205,13 @@ export class DriftAlerting extends Construct {
     platform._claim('DriftAlerting', this, model);
     this.rules = [
       ...defaultRules({
-        model,
+        ...{ model, namespace: platform.namespace },
         driftThreshold: props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold,
         silentAfter: props.silentAfter ?? Duration.hours(3),
         captured: props.servedModel.captureUrl !== undefined,
+        gated: props.retrains !== undefined,
+        labelled: labelsCanCome(props),
+        labelsPosted: labelsCanCome(props) && checksCapturedLog(props) && props.labelsUri === undefined,
       }),
       ...(props.rules ?? []),
     ];
@@ -207,11 +230,28 @@ export class DriftAlerting extends Construct {
     );
     new k8s.KubeCronJob(this, 'Resource', checkCronJob(this.checkJob(props)));
     if (labelsCanCome(props)) this.performance(props);
-    const alertScope = { model: this.model.name, namespace: platform.namespace };
     new PrometheusRule(this, 'Rules', {
       metadata: this.metadata(platform.monitoring.selectionLabels),
-      spec: { groups: [{ name: this.name, rules: this.rules.map((rule) => rule._compile(alertScope)) }] },
+      spec: { groups: this.ruleGroups(props) },
     });
+  }
+
+  private ruleGroups({
+    recordingRules,
+    runbooksUrl,
+    window = DEFAULT_WINDOW,
+  }: DriftAlertingProps): PrometheusRuleGroup[] {
+    const { name, model } = this;
+    const { namespace } = this.platform;
+    const runbook = (alert: string): string | undefined =>
+      runbooksUrl === undefined || !DEFAULT_ALERTS.includes(alert) ? undefined : `${runbooksUrl}/${alert}.md`;
+    const alerts = this.rules.map((rule) => rule._compile({ model: model.name, namespace }, runbook(rule.alert)));
+    if (!recordingRules) return [{ name, rules: alerts }];
+    const recorded = driftRecordingRules({ model, namespace, window });
+    return [
+      { name, rules: alerts },
+      { name: `${name}-recorded`, interval: RECORDING_INTERVAL, rules: recorded },
+    ];
   }
 
   private metadata(labels?: Record<string, string>, name = this.name): ReturnType<typeof checkMetadata> {

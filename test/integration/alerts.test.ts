@@ -36,6 +36,11 @@ const ALIVE = {
   series: `ml_drift_check_last_success_timestamp_seconds{${LABELS}}`,
   values: '0x60 3600x60 7200x60 10800x60 14400x60',
 };
+/** Performance is pushed every minute. */
+const PUSHED = {
+  series: 'push_time_seconds{job="drift-checker-performance", namespace="ml", model="churn"}',
+  values: '0+60x400',
+};
 const accuracy = (values: string, estimated = 'false'): Rendered => ({
   series: `ml_model_accuracy{${LABELS}, estimated="${estimated}"}`,
   values,
@@ -95,6 +100,21 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'only an estimate that is low',
     series: [ALIVE, accuracy('0.94x300'), accuracy('0.50x300', 'true'), drift('0.02x300')],
     fires: { 60: [] },
+  },
+  {
+    name: "a low accuracy of a version that is being rolled out, which is not the stable version's",
+    series: [
+      ...[ALIVE, drift('0.02x300'), accuracy('0.50x300')],
+      {
+        series: 'ml_model_version_info{model="churn", namespace="ml", version="v3", role="candidate"}',
+        values: '1x60 _x240',
+      },
+      {
+        series: 'ml_model_version_info{model="churn", namespace="ml", version="v3", role="stable"}',
+        values: '_x60 1x240',
+      },
+    ],
+    fires: { 50: [], 90: ['ModelAccuracyDegraded'] },
   },
   {
     name: 'accuracy that is not a number',
@@ -199,7 +219,9 @@ const SCENARIOS: readonly Scenario[] = [
 
 const ALERTS = [
   ...['ModelAccuracyDegraded', 'ModelLatencyHigh', 'ModelErrorRateHigh'],
-  ...['DataDriftDetected', 'DriftCheckSilent', 'CaptureShedding', 'CaptureBufferFilling'],
+  ...['DataDriftDetected', 'DriftCheckSilent', 'CaptureShedding', 'CaptureBufferFilling', 'PushedMetricsStale'],
+  // Those that look back a week have scenarios of a week.
+  ...['PredictionDistributionShift', 'ModelTrafficLow', 'HighMissingFeatureRate', 'LabelsLate'],
 ];
 
 beforeAll(() => writeFileSync(join(directory, 'rules.yaml'), stringify(rules())));
@@ -230,7 +252,7 @@ test.each(SCENARIOS)('$name', ({ series, fires }) => {
   const content = {
     rule_files: ['stripped.yaml'],
     evaluation_interval: '1m',
-    tests: [{ interval: '1m', input_series: series, alert_rule_test: alertRuleTest }],
+    tests: [{ interval: '1m', input_series: [PUSHED, ...series], alert_rule_test: alertRuleTest }],
   };
   writeFileSync(join(directory, 'test.yaml'), stringify(content));
   expect(promtool('test', 'rules', 'test.yaml')).toMatchObject({

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers and tools that the integration tests run against: Debian's Pushgateway, promtool and etcd, and MLflow
+# Installs the real servers and tools that the tests run against: Debian's Pushgateway, Alertmanager, promtool and etcd, and MLflow
 # and moto (an S3 server) from PyPI in virtual environments outside the repository. Does nothing for what is already there.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ moto_version=5.2.5
 packages=()
 command -v prometheus-pushgateway >/dev/null || packages+=(prometheus-pushgateway)
 command -v promtool >/dev/null || packages+=(prometheus)
+command -v prometheus-alertmanager >/dev/null || packages+=(prometheus-alertmanager)
 command -v etcd >/dev/null || packages+=(etcd-server)
 command -v openssl >/dev/null || packages+=(openssl)
 command -v bwrap >/dev/null || packages+=(bubblewrap)

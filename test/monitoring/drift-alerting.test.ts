@@ -291,6 +291,11 @@ describe('rules', () => {
       ['DriftCheckSilent', '300s', 'warning'],
       ['CaptureShedding', '300s', 'warning'],
       ['CaptureBufferFilling', '600s', 'warning'],
+      ['PredictionDistributionShift', '600s', 'warning'],
+      ['ModelTrafficLow', '600s', 'warning'],
+      ['HighMissingFeatureRate', '600s', 'warning'],
+      ['LabelsLate', '3600s', 'warning'],
+      ['PushedMetricsStale', '300s', 'warning'],
     ]);
     expect(rules(synth())[0].expr).toContain('estimated="false"}) < 0.93');
   });
@@ -321,7 +326,8 @@ describe('rules', () => {
     expect(names(regression)).toEqual(['ModelMaeDegraded', 'ModelRmseDegraded']);
     const [mae] = rules(synth({}, { model: newModel(regression) }));
     expect(mae.expr).toBe(
-      'max by (model, namespace, version) (ml_model_mae{model="churn", namespace="ml", estimated="true"}) > 3',
+      'max by (model, namespace, version) (ml_model_mae{model="churn", namespace="ml", estimated="true"}) > 3 ' +
+        'unless on (model, namespace, version) ml_model_version_info{model="churn", namespace="ml", role="candidate"}',
     );
   });
 
@@ -353,6 +359,34 @@ describe('rules', () => {
       `max by (model, namespace, version) (ml_capture_buffer_bytes${series} / ml_capture_buffer_limit_bytes${series}) > 0.5`,
     );
     expect(Object.keys(byName({ model, capture: Capture.off() }))).toEqual(['DataDriftDetected', 'DriftCheckSilent']);
+  });
+
+  test('labels are waited for where they are posted, gates where something is trained', () => {
+    const names = (...args: Parameters<typeof synth>): string[] =>
+      rules(synth(...args))
+        .map(({ alert }) => alert)
+        .filter((alert) => ['LabelsLate', 'PushedMetricsStale', 'GateFailed'].includes(alert));
+    expect(names()).toEqual(['LabelsLate', 'PushedMetricsStale']);
+    expect(names({ labelsUri: 's3://acme-predictions/labels' })).toEqual(['PushedMetricsStale']);
+    expect(names({}, { model: newModel() })).toEqual([]);
+    expect(names({}, { model: newModel(), retrains: true })).toEqual(['GateFailed']);
+  });
+
+  test('every default alert links to its page, where the pages are', () => {
+    const rule = (alert: string, runbookUrl?: string): AlertRule =>
+      AlertRule.promql({
+        ...{ alert, runbookUrl, expr: 'up == 0', severity: AlertSeverity.WARNING, summary: 's', description: 'd' },
+      });
+    const own = [rule('Mine', 'https://wiki.example/mine'), rule('Bare')];
+    const links = (runbooksUrl?: string): string[] =>
+      rules(synth({ rules: own, runbooksUrl })).map(({ annotations }) => annotations.runbook_url);
+    const given = links('https://docs.example/runbooks');
+    expect(given[0]).toBe('https://docs.example/runbooks/ModelAccuracyDegraded.md');
+    expect(given.slice(-2)).toEqual(['https://wiki.example/mine', undefined]);
+    expect(given.filter((link) => link === undefined)).toHaveLength(1);
+    expect(links().filter((link) => link !== undefined)).toEqual(['https://wiki.example/mine']);
+    expect(problemsOf(() => synth({ runbooksUrl: 'runbooks' }))).toHaveLength(1);
+    expect(problemsOf(() => rule('Mine', 'wiki'))).toHaveLength(1);
   });
 
   test('no error at all may be an objective', () => {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -41,17 +42,26 @@ func Main(prepare func(all []Object) (Judge, error)) {
 	}
 }
 
-func run(prepare func(all []Object) (Judge, error)) error {
+// Read reads a JSON list of objects.
+func Read(in io.Reader) ([]Object, error) {
 	var raws []json.RawMessage
-	if err := json.NewDecoder(bufio.NewReader(os.Stdin)).Decode(&raws); err != nil {
-		return fmt.Errorf("expected a JSON list of objects: %w", err)
+	if err := json.NewDecoder(bufio.NewReader(in)).Decode(&raws); err != nil {
+		return nil, fmt.Errorf("expected a JSON list of objects: %w", err)
 	}
 	objects := make([]Object, len(raws))
 	for i, raw := range raws {
 		if err := json.Unmarshal(raw, &objects[i]); err != nil {
-			return fmt.Errorf("object %d: %w", i, err)
+			return nil, fmt.Errorf("object %d: %w", i, err)
 		}
 		objects[i].Raw = raw
+	}
+	return objects, nil
+}
+
+func run(prepare func(all []Object) (Judge, error)) error {
+	objects, err := Read(os.Stdin)
+	if err != nil {
+		return err
 	}
 	judge, err := prepare(objects)
 	if err != nil {

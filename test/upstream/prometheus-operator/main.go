@@ -1,14 +1,21 @@
 // Command prometheus-operator judges PrometheusRules by the operator's own check, and AlertmanagerConfigs by building
 // Alertmanager's configuration from them. Secrets that a configuration names must be among the objects.
+//
+// With -build VERSION it prints instead the configuration of an Alertmanager of that version, built from all AlertmanagerConfigs
+// as the operator does.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/blang/semver/v4"
 	"github.com/prometheus-operator/prometheus-operator/pkg/alertmanager"
+	validation "github.com/prometheus-operator/prometheus-operator/pkg/alertmanager/validation/v1alpha1"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	"github.com/prometheus-operator/prometheus-operator/pkg/assets"
@@ -28,9 +35,61 @@ var alertmanagerVersion = semver.MustParse("0.34.0")
 
 const baseConfiguration = `{route: {receiver: "null"}, receivers: [{name: "null"}]}`
 
-func main() { judge.Main(prepare) }
+func main() {
+	build := flag.String("build", "", "print the configuration for an Alertmanager of this version")
+	flag.Parse()
+	if *build == "" {
+		judge.Main(prepare)
+		return
+	}
+	if err := printConfiguration(*build); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+}
 
 func prepare(all []judge.Object) (judge.Judge, error) {
+	store, err := secretsOf(all)
+	if err != nil {
+		return nil, err
+	}
+	return func(object judge.Object) ([]string, bool) {
+		switch object.Kind {
+		case "PrometheusRule":
+			return judgeRule(object), true
+		case "AlertmanagerConfig":
+			if _, err := buildConfiguration([]judge.Object{object}, alertmanagerVersion, store()); err != nil {
+				return []string{err.Error()}, true
+			}
+			return nil, true
+		}
+		return nil, false
+	}, nil
+}
+
+func printConfiguration(version string) error {
+	target, err := semver.Parse(version)
+	if err != nil {
+		return err
+	}
+	objects, err := judge.Read(os.Stdin)
+	if err != nil {
+		return err
+	}
+	store, err := secretsOf(objects)
+	if err != nil {
+		return err
+	}
+	configuration, err := buildConfiguration(objects, target, store())
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(configuration)
+	return err
+}
+
+// secretsOf gives the operator the Secrets among the objects, in stores that remember nothing of each other.
+func secretsOf(all []judge.Object) (func() *assets.StoreBuilder, error) {
 	var secrets []runtime.Object
 	for _, object := range all {
 		var secret corev1.Secret
@@ -50,15 +109,7 @@ func prepare(all []judge.Object) (judge.Judge, error) {
 		secrets = append(secrets, &secret)
 	}
 	client := fake.NewClientset(secrets...).CoreV1()
-	return func(object judge.Object) ([]string, bool) {
-		switch object.Kind {
-		case "PrometheusRule":
-			return judgeRule(object), true
-		case "AlertmanagerConfig":
-			return judgeAlertmanagerConfig(object, assets.NewStoreBuilder(client, client)), true
-		}
-		return nil, false
-	}, nil
+	return func() *assets.StoreBuilder { return assets.NewStoreBuilder(client, client) }, nil
 }
 
 func judgeRule(object judge.Object) (problems []string) {
@@ -72,18 +123,28 @@ func judgeRule(object judge.Object) (problems []string) {
 	return problems
 }
 
-func judgeAlertmanagerConfig(object judge.Object, store *assets.StoreBuilder) []string {
-	var config monitoringv1alpha1.AlertmanagerConfig
-	if err := yaml.UnmarshalStrict(object.Raw, &config); err != nil {
-		return []string{err.Error()}
+// buildConfiguration does what the operator does with the AlertmanagerConfigs that it selects.
+func buildConfiguration(objects []judge.Object, version semver.Version, store *assets.StoreBuilder) ([]byte, error) {
+	configs := map[string]*monitoringv1alpha1.AlertmanagerConfig{}
+	for _, object := range objects {
+		if object.Kind != "AlertmanagerConfig" {
+			continue
+		}
+		var config monitoringv1alpha1.AlertmanagerConfig
+		if err := yaml.UnmarshalStrict(object.Raw, &config); err != nil {
+			return nil, err
+		}
+		if err := validation.ValidateAlertmanagerConfig(&config); err != nil {
+			return nil, err
+		}
+		configs[object.Title()] = &config
 	}
-	builder := alertmanager.NewConfigBuilder(slog.New(slog.DiscardHandler), alertmanagerVersion, store, &monitoringv1.Alertmanager{})
-	err := builder.InitializeFromRawConfiguration([]byte(baseConfiguration))
-	if err == nil {
-		err = builder.AddAlertmanagerConfigs(context.Background(), map[string]*monitoringv1alpha1.AlertmanagerConfig{object.Title(): &config})
+	builder := alertmanager.NewConfigBuilder(slog.New(slog.DiscardHandler), version, store, &monitoringv1.Alertmanager{})
+	if err := builder.InitializeFromRawConfiguration([]byte(baseConfiguration)); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return []string{err.Error()}
+	if err := builder.AddAlertmanagerConfigs(context.Background(), configs); err != nil {
+		return nil, err
 	}
-	return nil
+	return builder.MarshalJSON()
 }
