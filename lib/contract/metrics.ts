@@ -309,6 +309,14 @@ export const METRICS = {
     help: 'Which version is stable and which is candidate now; set at every transition, joined with group_left.',
     from: GATE,
   },
+  rolloutGivenUp: {
+    name: 'ml_rollout_given_up_timestamp_seconds',
+    type: 'gauge',
+    unit: 'seconds since the epoch',
+    labels: OF_A_VERSION,
+    help: 'When a version was last given up before it became champion.',
+    from: GATE,
+  },
 } as const satisfies Record<string, MetricSpec>;
 
 /** Values of the label `role` of {@link METRICS.versionInfo}. */

@@ -58,6 +58,9 @@ const ERRORS = 'ModelErrorRateHigh';
 const SHEDDING = 'CaptureShedding';
 const BUFFER_FILLING = 'CaptureBufferFilling';
 const GATE_FAILED = 'GateFailed';
+const GIVEN_UP = 'RolloutGivenUp';
+/** For how long it is said that a version was given up. */
+const GIVEN_UP_SECONDS = 3600;
 const PUSHED_STALE = 'PushedMetricsStale';
 
 /**
@@ -66,7 +69,7 @@ const PUSHED_STALE = 'PushedMetricsStale';
  */
 export const DEFAULT_ALERTS: readonly string[] = [
   ...PERFORMANCE.map(({ alert }) => alert),
-  ...[LATENCY, ERRORS, DATA_DRIFT, CHECK_SILENT, SHEDDING, BUFFER_FILLING, GATE_FAILED, PUSHED_STALE],
+  ...[LATENCY, ERRORS, DATA_DRIFT, CHECK_SILENT, SHEDDING, BUFFER_FILLING, GATE_FAILED, GIVEN_UP, PUSHED_STALE],
   ...Object.values(LIVE_ALERTS),
 ];
 
@@ -82,6 +85,8 @@ export interface DefaultRulesOptions {
   readonly captured: boolean;
   /** Whether its candidates pass gates. */
   readonly gated: boolean;
+  /** Whether roll-outs bring versions into production. */
+  readonly rolledOut: boolean;
   /** Whether labels can come, so that performance is judged by itself. */
   readonly labelled: boolean;
   /** Whether labels are posted to the capture. */
@@ -90,7 +95,7 @@ export interface DefaultRulesOptions {
 
 /** The alerts that every watched model has. */
 export function defaultRules(options: DefaultRulesOptions): AlertRule[] {
-  const { model, driftThreshold, silentAfter, captured, gated, labelled } = options;
+  const { model, driftThreshold, silentAfter, captured, gated, rolledOut, labelled } = options;
   return [
     ...performanceRules(model),
     ...(captured ? requestRules(model.objectives) : []),
@@ -98,6 +103,7 @@ export function defaultRules(options: DefaultRulesOptions): AlertRule[] {
     checkSilent(silentAfter),
     ...(captured ? [shedding(), bufferFilling(), ...liveRules(options)] : []),
     ...(gated ? [gateFailed()] : []),
+    ...(rolledOut ? [givenUp(options)] : []),
     ...(labelled ? [pushedStale(options)] : []),
   ];
 }
@@ -245,6 +251,20 @@ function gateFailed(): AlertRule {
     description:
       'The last training ended with a model that its gates refused, so the model in production gets no younger. The decision of ' +
       'the run says which check failed, and by how much.',
+  });
+}
+
+function givenUp({ model, namespace }: DefaultRulesOptions): AlertRule {
+  const { name } = METRICS.rolloutGivenUp;
+  const latest = `max by (model, namespace, version) (${name}${matchers({ model: model.name, namespace })})`;
+  return AlertRule.promql({
+    alert: GIVEN_UP,
+    severity: AlertSeverity.WARNING,
+    expr: `time() - ${latest} < ${GIVEN_UP_SECONDS}`,
+    summary: 'Version {{ $labels.version }} of {{ $labels.model }} was given up in its roll-out',
+    description:
+      'It failed its analysis, could not be judged in time, or a step could not be done, and the version before serves alone. ' +
+      "'gate-evaluator why' says which check failed, and by how much.",
   });
 }
 

@@ -210,6 +210,7 @@ export class DriftAlerting extends Construct {
         silentAfter: props.silentAfter ?? Duration.hours(3),
         captured: props.servedModel.captureUrl !== undefined,
         gated: props.retrains !== undefined,
+        rolledOut: props.servedModel.rollout !== undefined,
         labelled: labelsCanCome(props),
         labelsPosted: labelsCanCome(props) && checksCapturedLog(props) && props.labelsUri === undefined,
       }),

@@ -9,6 +9,7 @@ import {
   ModelSource,
   ModelTask,
   QualityGates,
+  RolloutStrategy,
   ServedModel,
   ServingRuntime,
   StorageInitializer,
@@ -28,6 +29,7 @@ function rules(task?: ModelTask): Rendered[] {
   const model = newModel({ labelDelay: Duration.days(6), ...(task && { task }) });
   const servedModel = new ServedModel(chart, 'serving', {
     ...{ platform, model, source: ModelSource.uri('s3://acme-models/churn/v3'), runtime: ServingRuntime.sklearn() },
+    rollout: RolloutStrategy.rolling(),
   });
   const retrains = new TrainingPipeline(chart, 'training', {
     ...{ platform, model, schedule: '0 2 * * 0', trainingDataUri: 's3://acme/data' },
@@ -79,12 +81,15 @@ const labels = (values: string): Rendered =>
   series('ml_capture_events_total', { kind: 'label', outcome: 'stored' }, values);
 const gate = (version: string, values: string): Rendered =>
   series('ml_gate_passed', { version, job: 'gate-evaluator' }, values);
+const END_SECONDS = 8 * 86_400;
+const givenUp = (at: number): Rendered =>
+  series('ml_rollout_given_up_timestamp_seconds', { version: 'v4', job: 'gate-evaluator' }, `${at}x${LAST}`);
 /** Labels come, so that only what a scenario is about fires. */
 const LABELLED = labels(growing(50));
 
 const ALERTS = [
   ...['PredictionDistributionShift', 'ModelTrafficLow', 'HighMissingFeatureRate', 'LabelsLate'],
-  ...['GateFailed', 'PushedMetricsStale'],
+  ...['GateFailed', 'RolloutGivenUp', 'PushedMetricsStale'],
 ];
 
 interface Scenario {
@@ -182,6 +187,12 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'labels of which nothing was ever heard', series: [predictions(growing(100))], fires: { LabelsLate: {} } },
   { name: 'labels that are not due yet', series: [predictions(`_x${CHANGE} 0+100x12`)] },
 
+  {
+    name: 'a version that was given up in the last hour',
+    series: [givenUp(END_SECONDS - 1200)],
+    fires: { RolloutGivenUp: { version: 'v4' } },
+  },
+  { name: 'a version that was given up before', series: [givenUp(END_SECONDS - 3600)] },
   { name: 'a candidate that passed', series: [gate('v4', `1x${LAST}`)] },
   { name: 'a candidate that failed', series: [gate('v4', `0x${LAST}`)], fires: { GateFailed: { version: 'v4' } } },
   {

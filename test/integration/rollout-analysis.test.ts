@@ -296,7 +296,7 @@ test('what ServedModel renders asks for what is there', async () => {
     ...{ requests: [400, 'pass'], 'error-rate': [0, 'pass'], 'prediction-distance': [0, 'pass'] },
     ...{ 'latency-p95': [0.175, 'pass'], 'latency-p95-ratio': [1, 'pass'] },
   });
-  expect(record.checks!.map(({ limit }) => limit)).toEqual([100, 0.02, 1.5, 0.2, 0.1]);
+  expect(record.checks!.map(({ limit }) => limit)).toEqual([300, 0.02, 1.5, 0.2, 0.1]);
 });
 
 test('the record says who asked, what was asked and what was answered', async () => {

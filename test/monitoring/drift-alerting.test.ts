@@ -13,6 +13,7 @@ import {
   ModelTask,
   ModelSource,
   QualityGates,
+  RolloutStrategy,
   ServedModel,
   SecretReference,
   ServingRuntime,
@@ -35,13 +36,14 @@ import {
 
 const MODEL = newModel({ objectives: { minAccuracy: 0.93 }, labelDelay: Duration.days(7) });
 
-function serve(chart: Chart, model = MODEL, capture?: Capture): ServedModel {
+function serve(chart: Chart, model = MODEL, capture?: Capture, rollout?: RolloutStrategy): ServedModel {
   return new ServedModel(chart, `serving-${model.name}`, {
     platform: newPlatform(chart, { storageInitializer: StorageInitializer.restricted() }),
     model,
     source: ModelSource.uri('s3://acme-models/churn/v1'),
     runtime: ServingRuntime.sklearn(),
     capture,
+    rollout,
   });
 }
 
@@ -67,11 +69,12 @@ interface Options {
   readonly capture?: Capture;
   readonly engine?: TrainingEngine;
   readonly retrains?: boolean;
+  readonly rollout?: RolloutStrategy;
 }
 
 function synth(props: Partial<DriftAlertingProps> = {}, options: Options = {}): Rendered[] {
   const chart = newChart();
-  const servedModel = serve(chart, options.model, options.capture);
+  const servedModel = serve(chart, options.model, options.capture, options.rollout);
   const training = options.retrains ? train(chart, servedModel, options.engine) : undefined;
   new DriftAlerting(chart, 'drift', { servedModel, retrains: training, ...props });
   return rendered(chart);
@@ -370,6 +373,12 @@ describe('rules', () => {
     expect(names({ labelsUri: 's3://acme-predictions/labels' })).toEqual(['PushedMetricsStale']);
     expect(names({}, { model: newModel() })).toEqual([]);
     expect(names({}, { model: newModel(), retrains: true })).toEqual(['GateFailed']);
+  });
+
+  test('versions that were given up are told of where there are roll-outs', () => {
+    const alerts = (options: Options): string[] => rules(synth({}, options)).map(({ alert }) => alert);
+    expect(alerts({})).not.toContain('RolloutGivenUp');
+    expect(alerts({ rollout: RolloutStrategy.rolling() })).toContain('RolloutGivenUp');
   });
 
   test('every default alert links to its page, where the pages are', () => {

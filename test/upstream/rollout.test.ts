@@ -98,6 +98,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await world.decisions()).toEqual(['promote 2 canary', 'abort 2 archived']);
     expect(world.printed.at(-1)).toBe('churn: version 1 serves and nothing else does, version 2 was given up');
     expect(world.answer('metrics.prom')).not.toContain('role="candidate"');
+    expect(world.answer('metrics.prom')).toMatch(/^ml_rollout_given_up_timestamp_seconds\{.*version="2".*\} \d+/m);
   });
 
   test('restore with nothing to do changes nothing', async () => {

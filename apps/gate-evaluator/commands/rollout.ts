@@ -1,4 +1,12 @@
-import { COMMANDS, type CommandSpec, EXIT_CODES, LIFECYCLE, MLFLOW_TAGS, type RolloutFile } from 'cdk8s-mlops/contract';
+import {
+  COMMANDS,
+  type CommandSpec,
+  EXIT_CODES,
+  LIFECYCLE,
+  METRICS,
+  MLFLOW_TAGS,
+  type RolloutFile,
+} from 'cdk8s-mlops/contract';
 import { contractOptions } from '../../common/command-line';
 import { KubernetesClient } from '../../common/kubernetes';
 import { clearOutputs, outputDirectory } from '../../common/outputs';
@@ -121,7 +129,7 @@ export const rolloutRestoreCommand = command(COMMANDS.rolloutRestore, {
     const { champion, givenUp } = restored;
     const what = givenUp ? `version ${givenUp.version} was given up` : 'nothing had to be given up';
     context.print(`${file.model}: version ${champion.version} serves and nothing else does, ${what}`);
-    await tell(world, champion.version, record);
+    await tell(world, champion.version, record, givenUp?.version);
   },
 });
 
@@ -195,10 +203,15 @@ async function tell(
   { context, file: { model, namespace }, registry }: World,
   version: string,
   record: DecisionRecord | undefined,
+  givenUp?: string,
 ): Promise<void> {
+  const roles = await versionRoles(registry, model);
   await answer(context, {
     ...{ record, model, namespace, version },
     outputs: { passed: 'true', modelVersion: version },
-    metrics: await versionRoles(registry, model),
+    metrics: (set) => {
+      roles(set);
+      if (givenUp !== undefined) set(METRICS.rolloutGivenUp, Date.now() / 1000, { version: givenUp });
+    },
   });
 }
