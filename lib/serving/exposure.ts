@@ -27,7 +27,8 @@ export interface GatewayExposureOptions {
 
   /**
    * Whether a mesh that takes routes of Services (GAMMA: Istio, Linkerd, Cilium) also steers the calls of pods to the model's Service.
-   * Without one, pods that call the Service are answered by the stable version only, whatever is rolled out.
+   * Without one, routes hold for calls through the Gateway only: pods that call the Service get no share of a candidate beside it, and their
+   * calls are not copied.
    *
    * @default false
    * @see https://gateway-api.sigs.k8s.io/mesh/
