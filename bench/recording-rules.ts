@@ -18,6 +18,7 @@ import {
   StorageInitializer,
 } from 'cdk8s-mlops';
 import { METRICS } from 'cdk8s-mlops/contract';
+import { RECORDING_INTERVAL } from '../lib/monitoring/recording-rules';
 import { freePort, Server } from '../test/integration/server';
 import { remoteWrite, type WrittenSeries } from './remote-write';
 import { note, printTable } from './table';
@@ -36,7 +37,7 @@ const { values: options } = parseArgs({
   },
 });
 const [FEATURES, BINS, COLLECTORS, SCRAPE] = [50, 12, 2, 30];
-const INTERVAL = 120;
+const INTERVAL = Number.parseInt(RECORDING_INTERVAL);
 const modelName = (model: number): string => `model-${model}`;
 const featureName = (feature: number): string => `feature_${feature}`;
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -135,7 +136,8 @@ interface EvaluatedGroup {
 /** All groups, when each was evaluated once: they are spread over the interval. */
 async function evaluated(url: string): Promise<readonly EvaluatedGroup[]> {
   for (const deadline = Date.now() + 2 * INTERVAL * 1000; ;) {
-    await sleep(1);
+    // Seldom: the answer is long, and its making would be measured too.
+    await sleep(10);
     const answer = await fetch(`${url}/api/v1/rules`);
     const { groups } = ((await answer.json()) as { data: { groups: EvaluatedGroup[] } }).data;
     const rules = groups.flatMap((group) => group.rules);
@@ -169,7 +171,7 @@ async function evaluate(models: number, hours: number): Promise<string[]> {
     const total = times.reduce((sum, time) => sum + time, 0);
     const drifting = await query(url, `count(${METRICS.featurePsi.name} > 0.15)`);
     if (!Number.isNaN(drifting)) throw new Error('there is no drift, and yet it was found');
-    const recorded = await query(url, 'count({__name__=~"[a-z_]+:ml_feature_bin:[a-z_]+"})');
+    const recorded = await query(url, 'count({__name__=~"[a-z_]+:ml_feature_[a-z]+:[a-z_]+"})');
     return [
       ...[
         `${models} models, ${hours} h`,

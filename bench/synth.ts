@@ -114,32 +114,10 @@ function requireTimes(): void {
   );
 }
 
-const CLOUD = `
-  const { App, TerraformStack, Testing } = require('cdktf');
-  const { NodePool } = require('./build/index.js');
-  const aws = require('./build/aws/index.js');
-  const stack = new TerraformStack(new App(), 'cloud');
-  for (const use of ['models', 'mlflow', 'training', 'predictions']) {
-    new aws.ModelBucket(stack, use, { bucketName: 'acme-' + use, expiry: aws.BucketExpiry.all() });
-  }
-  const pool = NodePool.gpu('gpu', { gpusPerNode: 1 });
-  new aws.GpuNodeGroup(stack, 'gpu', { clusterName: 'acme', subnetIds: ['subnet-1'], pool, instanceTypes: ['g5.xlarge'], maxSize: 1 });
-  Testing.synth(stack);
-  console.log(process.resourceUsage().maxRSS / 1024);
-`;
-
-function cloudTimes(): void {
-  const memory = Number(spawnSync(process.execPath, ['-e', CLOUD], { encoding: 'utf8' }).stdout);
-  process.stdout.write(
-    `the cloud half             ${processTime(CLOUD).toFixed(0)} ms, ${memory.toFixed(0)} MiB (whole process)\n`,
-  );
-}
-
 if (process.argv.includes('charts')) {
   for (const charts of [1, 50, 100, 200, 500]) line(`1000 models, ${charts} charts`, measure(1000, charts), 1000);
 } else {
   measure(50, 1); // warms up the compiler
   for (const models of [100, 200, 500, 1000]) line(`${models} models, 1 chart`, measure(models, 1), models);
   requireTimes();
-  cloudTimes();
 }

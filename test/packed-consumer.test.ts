@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 /*
  * What a user without cdktf gets: the packed tarball beside its required peers, and nothing else of this repository.
@@ -64,7 +64,7 @@ new MlModelPlatform(new Chart(app, 'platform'), 'platform', {
 });
 if (!app.synthYaml().includes('kind: Deployment')) throw new Error('no Deployment');
 console.log(METRICS.accuracy.name);
-console.log(Object.keys(require.cache).filter((path) => path.includes('cdktf')).length);
+console.log(Object.keys(require.cache).filter((path) => /cdktf|cdktn|build.aws/.test(path)).length);
 `;
 
 beforeAll(() => {
@@ -108,6 +108,16 @@ test('installs in under 30 MB, without cdktf', () => {
 test('holds what is needed and nothing of the tests', () => {
   const names = readdirSync(join(modules, 'cdk8s-mlops'));
   expect(names.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'build', 'package.json']);
+});
+
+test('only the cloud half names cdktf, in its code and in its types', () => {
+  const build = join(modules, 'cdk8s-mlops/build');
+  const files = readdirSync(build, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(js|d\.ts)$/.test(file));
+  const naming = files.filter((file) =>
+    /['"](cdktf|@cdktf\/[^'"]*|(\.\.?\/)+aws(\/[^'"]*)?)['"]/.test(readFileSync(join(build, file), 'utf8')),
+  );
+  expect(naming.filter((file) => !file.startsWith(`aws${sep}`))).toEqual([]);
+  expect(naming).toContain(join('aws', 'model-bucket.js'));
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readManifests } from './manifests';
+import { printSummary } from './print-summary';
 import { summarize } from './summary';
 
 const directory = mkdtempSync(join(tmpdir(), 'mlops-cli-'));
@@ -73,12 +74,42 @@ test('sums up files, images, permissions, secrets and custom resources', () => {
   expect(summary.customKinds).toEqual(['WorkflowTemplate (argoproj.io/v1alpha1)']);
 });
 
+test('the secrets of receivers of alerts are named as those of pods are', () => {
+  const config = `
+apiVersion: monitoring.coreos.com/v1alpha1
+kind: AlertmanagerConfig
+metadata: {name: model-alerts, namespace: ml}
+spec:
+  receivers:
+    - name: all
+      slackConfigs: [{apiURL: {name: receivers, key: slack}}]
+      pagerdutyConfigs: [{routingKey: {name: receivers, key: pager}}]
+      emailConfigs: [{authPassword: {name: receivers, key: smtp}}]
+      webhookConfigs: [{urlSecret: {name: receivers, key: hook}}, {httpConfig: {authorization: {credentials: {name: receivers, key: token}}}}]
+`;
+  const { missingSecrets } = summarize(readManifests(write('receivers', { 'monitoring.yaml': config })));
+  expect(missingSecrets).toEqual(['hook', 'pager', 'slack', 'smtp', 'token'].map((key) => `ml/receivers (${key})`));
+});
+
 test('the Gateway API is installed beside Kubernetes, whatever its group is called', () => {
   const of = (apiVersion: string, kind: string): string =>
     `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: x}}`;
   const route = of('gateway.networking.k8s.io/v1', 'HTTPRoute');
   const root = write('gateway', { 'a.yaml': `${route}\n---\n${of('networking.k8s.io/v1', 'NetworkPolicy')}\n` });
   expect(summarize(readManifests(root)).customKinds).toEqual(['HTTPRoute (gateway.networking.k8s.io/v1)']);
+});
+
+test('what is left out for now is said before the next commands', () => {
+  const text = 'MLflow is left out: apply the cloud half';
+  const annotations = `annotations: {cdk8s-mlops.dev/pending: "${text}", other: x}`;
+  const root = write('pending', {
+    'a.yaml': `{apiVersion: v1, kind: Service, metadata: {name: mlflow, ${annotations}}}\n`,
+    'b.yaml': '{apiVersion: v1, kind: Service, metadata: {name: b, annotations: {other: x}}}\n',
+  });
+  const summary = summarize(readManifests(root));
+  expect(summary.pending).toEqual([text]);
+  expect(printSummary(summary, root)).toContain(`\n\nNot there yet\n  ${text}\n\nNext\n`);
+  expect(printSummary({ ...summary, pending: [] }, root)).not.toContain('Not there yet');
 });
 
 describe('command', () => {

@@ -29,6 +29,7 @@ export function printSummary(summary: Summary, directory: string): string {
     ...section('Permissions granted to service accounts', permissions),
     ...section('Secrets that must exist in the cluster', summary.missingSecrets),
     ...section('Custom resources, whose operators must be installed', summary.customKinds),
+    ...section('Not there yet', summary.pending),
     ...section('Next', nextCommands(summary, directory)),
     '',
   ].join('\n');

@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from 'cdk8s-mlops/contract';
 import { type Manifest, type ManifestFile } from './manifests';
 
 /** What a directory of manifests amounts to. */
@@ -12,6 +13,8 @@ export interface Summary {
   readonly missingSecrets: readonly string[];
   /** Kinds of custom resources, whose operators must be installed. */
   readonly customKinds: readonly string[];
+  /** What was left out for now, and what is to be done to have it. */
+  readonly pending: readonly string[];
 }
 
 interface Rule {
@@ -55,6 +58,7 @@ export function summarize(files: readonly ManifestFile[]): Summary {
     permissions: findPermissions(objects),
     missingSecrets: findMissingSecrets(objects),
     customKinds: findCustomKinds(objects),
+    pending: objects.flatMap(({ metadata }) => metadata.annotations?.[ANNOTATIONS.pending] ?? []),
   };
 }
 
@@ -99,13 +103,19 @@ function describeRule({ resources = [], verbs = [], resourceNames }: Rule): stri
   return `${verbs.join(', ')} ${resources.join(', ')}${only}`;
 }
 
+/** Under what a Secret is named by `name`: of pods, and of receivers of alerts. */
+const SECRET_KEYS = [
+  ...['secretKeyRef', 'secretRef', 'imagePullSecrets'],
+  ...['apiURL', 'routingKey', 'authPassword', 'urlSecret', 'credentials'],
+];
+
 function findMissingSecrets(objects: readonly Manifest[]): string[] {
   const rendered = new Set(objects.filter(({ kind }) => kind === 'Secret').map(({ metadata }) => secretId(metadata)));
   const missing = new Set<string>();
   for (const object of objects) {
     walk(object, (reference, key) => {
       const { name, key: secretKey, secretName } = reference;
-      const secret = key === 'secretKeyRef' || key === 'secretRef' || key === 'imagePullSecrets' ? name : secretName;
+      const secret = SECRET_KEYS.includes(key) ? name : secretName;
       if (typeof secret !== 'string') return;
       const id = secretId({ name: secret, namespace: object.metadata.namespace });
       if (!rendered.has(id)) missing.add(typeof secretKey === 'string' ? `${id} (${secretKey})` : id);

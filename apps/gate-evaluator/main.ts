@@ -3,6 +3,7 @@ import { runApp } from '../common/run-app';
 import { admitCommand } from './commands/admit';
 import { analyzeCommand } from './commands/analyze';
 import { checkCommand } from './commands/check';
+import { concludeCommand } from './commands/conclude';
 import { evaluateCommand } from './commands/evaluate';
 import { promoteCommand } from './commands/promote';
 import { registerCommand } from './commands/register';
@@ -29,6 +30,7 @@ void runApp(
       ...ROLLOUT_COMMANDS,
       whyCommand,
       admitCommand,
+      concludeCommand,
       checkCommand,
     ],
     notes: NOTES,

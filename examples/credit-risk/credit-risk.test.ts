@@ -129,12 +129,26 @@ test('candidates are judged by recall, precision and fairness, and not by accura
 test('alerts on recall and precision and never on accuracy, and drift retrains', () => {
   const { groups } = find(objects, 'PrometheusRule', 'credit-risk-drift-check').spec;
   const alerts: string[] = groups[0].rules.map(({ alert }: Rendered) => alert);
-  expect(alerts.filter((alert) => alert.endsWith('Degraded'))).toEqual([
-    ...['ModelPrecisionDegraded', 'ModelRecallDegraded', 'ModelAucDegraded'],
+  expect(alerts.sort()).toEqual([
+    ...['CaptureBufferFilling', 'CaptureShedding', 'DataDriftDetected', 'DriftCheckSilent', 'GateFailed'],
+    ...['HighMissingFeatureRate', 'LabelsLate', 'ModelAucDegraded', 'ModelErrorRateHigh', 'ModelLatencyHigh'],
+    ...['ModelPrecisionDegraded', 'ModelRecallDegraded', 'ModelTrafficLow', 'PredictionDistributionShift'],
+    ...['PushedMetricsStale', 'RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingRunFailed'],
   ]);
-  expect(alerts).toEqual(expect.arrayContaining(['DataDriftDetected', 'ModelLatencyHigh', 'ModelErrorRateHigh']));
   const { retrain } = load(find(objects, 'ConfigMap', 'credit-risk-drift-check').data['drift-check.yaml']) as Rendered;
   expect(identities(objects)).toContain(`WorkflowTemplate ${retrain.name}`);
+});
+
+test('mails say what is wrong to whoever can mend it', () => {
+  const { receivers, route } = find(objects, 'AlertmanagerConfig', 'model-alerts').spec;
+  expect(route.routes).toEqual([
+    { receiver: 'platform', matchers: [{ name: 'tier', matchType: '=', value: 'service' }] },
+    { receiver: 'risk', matchers: [] },
+  ]);
+  expect(receivers.slice(1).map(({ emailConfigs: [{ to, authPassword }] }: Rendered) => [to, authPassword])).toEqual([
+    ['platform@acme.example', { name: 'receivers', key: 'smtp-password' }],
+    ['credit-risk@acme.example', { name: 'receivers', key: 'smtp-password' }],
+  ]);
 });
 
 test('labels find their predictions three months later', () => {
@@ -146,5 +160,9 @@ test('labels find their predictions three months later', () => {
 });
 
 test('every name that one object says of another exists, or is a secret that the user brings', () => {
-  expect(danglingReferences(objects)).toEqual(['Secret credit/mlflow-database', 'Secret credit/warehouse']);
+  expect(danglingReferences(objects)).toEqual([
+    'Secret credit/mlflow-database',
+    'Secret credit/receivers',
+    'Secret credit/warehouse',
+  ]);
 });

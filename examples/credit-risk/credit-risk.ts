@@ -1,12 +1,16 @@
 import { type App, Chart, Duration } from 'cdk8s';
 import {
+  AlertRouting,
+  AlertTier,
   Capture,
   DriftAlerting,
   Exposure,
   Mlflow,
+  MlflowDatabaseConnection,
   MlModelPlatform,
   ModelSource,
   QualityGates,
+  Receiver,
   RolloutStrategy,
   SecretReference,
   ServedModel,
@@ -28,7 +32,7 @@ export function creditRiskLoop(app: App, config: CreditRiskConfig): void {
     modelStore: `s3://${buckets.models}`,
     predictionStore: `s3://${buckets.predictions}`,
     mlflow: Mlflow.postgres({
-      databaseUri: SecretReference.of('mlflow-database', 'uri'),
+      database: MlflowDatabaseConnection.uri(SecretReference.of('mlflow-database', 'uri')),
       artifactsDestination: `s3://${buckets.mlflow}/artifacts`,
     }),
   });
@@ -96,11 +100,27 @@ export function creditRiskLoop(app: App, config: CreditRiskConfig): void {
     egress: [{ cidr: '10.20.0.0/16', ports: [5439] }],
   });
 
-  new DriftAlerting(new Chart(app, 'monitoring'), 'credit-risk', {
+  const monitoring = new Chart(app, 'monitoring');
+  new DriftAlerting(monitoring, 'credit-risk', {
     servedModel: serving,
     retrains: training,
     reportsUri: `s3://${buckets.predictions}/reports`,
     // Defaults are rare: 200 labelled loans would have four of them.
     minLabels: 5000,
+    recordingRules: true,
+  });
+
+  // Whoever runs the servers hears of them, and the risk team of the model and its data.
+  const mail = (name: string, to: string): Receiver =>
+    Receiver.email({
+      ...{ name, to: [to], from: 'mlops@acme.example', smarthost: 'smtp.acme.example:587' },
+      ...{ authUsername: 'mlops', authPassword: SecretReference.of('receivers', 'smtp-password') },
+    });
+  new AlertRouting(monitoring, 'routing', {
+    platform,
+    routes: [
+      { receivers: [mail('platform', 'platform@acme.example')], tiers: [AlertTier.SERVICE] },
+      { receivers: [mail('risk', 'credit-risk@acme.example')] },
+    ],
   });
 }

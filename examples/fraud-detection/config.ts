@@ -30,6 +30,8 @@ export interface FraudDetectionConfig {
   readonly maxGpuNodes: number;
   /** Most replicas of the model. */
   readonly maxReplicas: number;
+  /** Folder with the pages of docs/runbooks, where this company keeps them. */
+  readonly runbooksUrl: string;
 }
 
 function environment(
@@ -51,6 +53,7 @@ function environment(
     trainingImage: 'registry.acme.example/fraud/training:2026.11.1',
     gpuPool: NodePool.gpu('gpu-training', { gpusPerNode: 1, spot: true, cpu: '7', memory: '28Gi' }),
     gpuInstanceTypes: ['g5.2xlarge', 'g6.2xlarge'],
+    runbooksUrl: 'https://git.acme.example/mlops/runbooks',
     ...settings,
   };
 }

@@ -53,17 +53,44 @@ test('serves 1 to 10 replicas at a concurrency of 70', () => {
   });
 });
 
-test('alerts on accuracy, drift and silence, and drift retrains', () => {
-  const { groups } = find(objects, 'PrometheusRule', 'fraud-detector-drift-check').spec;
-  expect(groups[0].rules.map(({ alert }: Rendered) => alert)).toEqual(
-    expect.arrayContaining([
-      ...['ModelAccuracyDegraded', 'ModelRecallDegraded', 'ModelLatencyHigh', 'ModelErrorRateHigh'],
-      ...['DataDriftDetected', 'DriftCheckSilent', 'CaptureShedding', 'CaptureBufferFilling'],
-    ]),
-  );
+const alertsOf = (name: string): Rendered[] => find(objects, 'PrometheusRule', name).spec.groups[0].rules;
+
+test('alerts on the model, its data and its service, and on the loop; drift retrains', () => {
+  const rules = alertsOf('fraud-detector-drift-check');
+  expect(rules.map(({ alert }: Rendered) => alert).sort()).toEqual([
+    ...['CaptureBufferFilling', 'CaptureShedding', 'DataDriftDetected', 'DriftCheckSilent', 'GateFailed'],
+    ...['HighMissingFeatureRate', 'LabelsLate', 'ModelAccuracyDegraded', 'ModelErrorRateHigh', 'ModelLatencyHigh'],
+    ...['ModelRecallDegraded', 'ModelTrafficLow', 'PredictionDistributionShift', 'PushedMetricsStale'],
+    ...['RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingRunFailed'],
+  ]);
+  expect(alertsOf('platform-alerts').map(({ alert }: Rendered) => alert)).toEqual(['GpuIdle', 'SpotReclaimLoop']);
+  for (const { alert, annotations } of [...rules, ...alertsOf('platform-alerts')]) {
+    expect(annotations.runbook_url).toBe(`https://git.acme.example/mlops/runbooks/${alert}.md`);
+  }
   const { data } = find(objects, 'ConfigMap', 'fraud-detector-drift-check');
   const { retrain } = load(data['drift-check.yaml']) as Rendered;
   expect(identities(objects)).toContain(`WorkflowTemplate ${retrain.name}`);
+});
+
+test('what is critical wakes somebody, and everything is said in the channel', () => {
+  const { receivers, route } = find(objects, 'AlertmanagerConfig', 'model-alerts').spec;
+  const [critical, rest] = route.routes;
+  expect(critical).toMatchObject({
+    receiver: 'pagerduty+slack',
+    matchers: [{ name: 'severity', matchType: '=', value: 'critical' }],
+  });
+  expect(rest).toEqual({ receiver: 'slack', matchers: [], repeatInterval: '86400s' });
+  const [, both] = receivers;
+  expect(both.pagerdutyConfigs[0].routingKey).toEqual({ name: 'receivers', key: 'pagerduty-key' });
+  expect(both.slackConfigs[0]).toMatchObject({
+    ...{ channel: '#fraud-ml', apiURL: { name: 'receivers', key: 'slack-url' } },
+  });
+});
+
+test('drift is recorded by Prometheus, and Grafana has its dashboards', () => {
+  const [, recorded] = find(objects, 'PrometheusRule', 'fraud-detector-drift-check').spec.groups;
+  expect(recorded.rules.map(({ record }: Rendered) => record)).toContain('version:ml_feature_bin:psi_mean');
+  expect(identities(objects).filter((each) => each.startsWith('ConfigMap dashboard-'))).toHaveLength(7);
 });
 
 test('what the model is asked and answers is what the drift check reads', () => {
@@ -147,5 +174,9 @@ test('a candidate must be accurate, not worse than the champion, fast and small'
 });
 
 test('every name that one object says of another exists, or is a secret that the user brings', () => {
-  expect(danglingReferences(objects)).toEqual(['Secret fraud/mlflow-database', 'Secret fraud/warehouse']);
+  expect(danglingReferences(objects)).toEqual([
+    'Secret fraud/mlflow-database',
+    'Secret fraud/receivers',
+    'Secret fraud/warehouse',
+  ]);
 });

@@ -1,14 +1,20 @@
-import { type App, Chart } from 'cdk8s';
+import { type App, Chart, Duration } from 'cdk8s';
 import {
+  AlertRouting,
+  AlertSeverity,
   Capture,
+  Dashboards,
   DriftAlerting,
   Exposure,
   GpuDevicePlugin,
   GpuRequest,
   Mlflow,
+  MlflowDatabaseConnection,
   MlModelPlatform,
   ModelSource,
+  PlatformAlerting,
   QualityGates,
+  Receiver,
   RolloutStrategy,
   ScaleTarget,
   SecretReference,
@@ -24,7 +30,7 @@ import { fraudDetector } from './model';
 
 /** Adds the whole loop to `app`: platform, serving, retraining and the watch over it, one chart and so one file each. */
 export function fraudDetection(app: App, config: FraudDetectionConfig): void {
-  const { namespace, images, trainingImage, buckets, gpuPool } = config;
+  const { namespace, images, trainingImage, buckets, gpuPool, runbooksUrl } = config;
 
   const platform = new MlModelPlatform(new Chart(app, 'platform'), 'platform', {
     namespace,
@@ -32,7 +38,7 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     modelStore: `s3://${buckets.models}`,
     predictionStore: `s3://${buckets.predictions}`,
     mlflow: Mlflow.postgres({
-      databaseUri: SecretReference.of('mlflow-database', 'uri'),
+      database: MlflowDatabaseConnection.uri(SecretReference.of('mlflow-database', 'uri')),
       artifactsDestination: `s3://${buckets.mlflow}/artifacts`,
     }),
     gpu: GpuDevicePlugin.daemonSet(),
@@ -88,9 +94,25 @@ export function fraudDetection(app: App, config: FraudDetectionConfig): void {
     egress: [{ cidr: '10.20.0.0/16', ports: [5439] }],
   });
 
-  new DriftAlerting(new Chart(app, 'monitoring'), 'fraud-detector', {
+  const monitoring = new Chart(app, 'monitoring');
+  new DriftAlerting(monitoring, 'fraud-detector', {
     servedModel: serving,
     retrains: training,
     reportsUri: `s3://${buckets.predictions}/reports`,
+    recordingRules: true,
+    runbooksUrl,
+  });
+  new PlatformAlerting(monitoring, 'platform-alerts', { platform, runbooksUrl });
+  new Dashboards(monitoring, 'dashboards', { platform, runbooksUrl });
+
+  // What is critical wakes somebody; everything is said in the channel, what lasts once a day.
+  const channel = Receiver.slack({ apiUrl: SecretReference.of('receivers', 'slack-url'), channel: '#fraud-ml' });
+  const onCall = Receiver.pagerDuty({ routingKey: SecretReference.of('receivers', 'pagerduty-key') });
+  new AlertRouting(monitoring, 'routing', {
+    platform,
+    routes: [
+      { receivers: [onCall, channel], severities: [AlertSeverity.CRITICAL] },
+      { receivers: [channel], repeatInterval: Duration.days(1) },
+    ],
   });
 }

@@ -1,40 +1,62 @@
 import { AutoscalingGroupTagA } from '@cdktf/provider-aws/lib/autoscaling-group-tag';
-import { EksNodeGroup } from '@cdktf/provider-aws/lib/eks-node-group';
+import { DataAwsPartition } from '@cdktf/provider-aws/lib/data-aws-partition';
+import { EksNodeGroup, type EksNodeGroupConfig } from '@cdktf/provider-aws/lib/eks-node-group';
 import { IamRole } from '@cdktf/provider-aws/lib/iam-role';
 import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
 import { LaunchTemplate } from '@cdktf/provider-aws/lib/launch-template';
 import { Token } from 'cdktf';
 import { Construct } from 'constructs';
+import { DEFAULT_GPU_DISK_GIB } from '../platform/check-gpu-pool';
+import { isArm } from '../platform/gpu-instance-types';
+import { GpuNodeImage } from '../platform/gpu-node-image';
 import { GPU_PRESENT_LABEL, type NodePool, type NodeTaint, NVIDIA_GPU } from '../platform/node-pool';
 import { Problems } from '../validation/problems';
-import { gpuInstanceTypeProblem, isArm } from './gpu-instance-types';
+import { checkGpuNodeGroup, fallbackName } from './check-gpu-node-group';
 
-/** A managed group of GPU nodes. */
-export interface GpuNodeGroupProps {
-  /** Name of the EKS cluster. */
-  readonly clusterName: string;
-
-  /** Subnets that nodes are started in. */
-  readonly subnetIds: readonly string[];
-
-  /** The pool as pods see it: labels, taints, GPUs of a node, and whether it is spot capacity. */
+/** GPU nodes. */
+export interface GpuNodeGroupOptions {
+  /**
+   * The pool as pods see it: labels, taints, GPUs of a node, and whether it is spot capacity. One with a fallback gets a second group
+   * of the same nodes on demand, `<pool>-on-demand`.
+   */
   readonly pool: NodePool;
 
   /** Instance types, all with as many GPUs as the pool says; several of them make spot capacity easier to get. */
   readonly instanceTypes: readonly string[];
 
   /**
-   * Fewest nodes.
+   * Image of the nodes.
+   *
+   * @default GpuNodeImage.al2023()
+   */
+  readonly image?: GpuNodeImage;
+
+  /**
+   * Kubernetes version of the nodes, for example `1.36`.
+   *
+   * @default - that of the cluster when the group is made
+   */
+  readonly kubernetesVersion?: string;
+
+  /**
+   * Fewest nodes. The on-demand group of a pool with a fallback has none where it is not needed.
    *
    * @default 0
    */
   readonly minSize?: number;
 
-  /** Most nodes. */
+  /** Most nodes, of each group where a pool has two. */
   readonly maxSize: number;
 
   /**
-   * Size of the root disk in GiB; GPU images and models are large.
+   * Nodes to begin with; the autoscaler changes it later.
+   *
+   * @default - the fewest
+   */
+  readonly desiredSize?: number;
+
+  /**
+   * Size of the disk for images and models in GiB.
    *
    * @default 200
    */
@@ -46,9 +68,25 @@ export interface GpuNodeGroupProps {
    * @default - a role of its own with the policies that EKS nodes need
    */
   readonly nodeRoleArn?: string;
+}
+
+/** A managed group of GPU nodes. */
+export interface GpuNodeGroupProps extends GpuNodeGroupOptions {
+  /** Name of the EKS cluster. */
+  readonly clusterName: string;
+
+  /** Subnets that nodes are started in. */
+  readonly subnetIds: readonly string[];
 
   /**
-   * Tags of every resource.
+   * Security groups of the nodes. Nodes of one cluster reach each other only within one group.
+   *
+   * @default - the cluster's own, which EKS makes
+   */
+  readonly securityGroupIds?: readonly string[];
+
+  /**
+   * Tags of every resource, instances and disks included.
    *
    * @default - none
    */
@@ -65,60 +103,89 @@ const TAINT_EFFECTS: Readonly<Record<NodeTaint['effect'], string>> = {
 };
 
 /**
- * An EKS managed node group for a GPU pool: AL2023 with NVIDIA's driver, the pool's taints and labels, IMDSv2 only, an
- * encrypted disk, and the tags by which the cluster autoscaler knows of GPUs, labels and taints while there is no node.
+ * EKS managed node groups for a GPU pool: an image with NVIDIA's driver, the pool's taints and labels, IMDSv2 only, an encrypted disk,
+ * and the tags by which the cluster autoscaler knows of GPUs, labels and taints while there is no node.
+ *
+ * The groups do not grow by themselves: that takes the cluster autoscaler (`ClusterAutoscalerPriorities` tells it to try spot first).
+ * For Karpenter there is `KarpenterGpuPool` instead.
  */
 export class GpuNodeGroup extends Construct {
-  /** Name of the node group. */
+  /** Name of the node group, of a pool with a fallback that with the spot capacity. */
   public readonly nodeGroupName: string;
+  /** Name of the on-demand group, where the pool has a fallback. */
+  public readonly fallbackNodeGroupName?: string;
+  /** Whether the nodes' image brings NVIDIA's device plugin, so that none may be installed for them. */
+  public readonly bringsDevicePlugin: boolean;
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: GpuNodeGroupProps) {
     super(scope, id);
-    this.check(props);
-    const { pool, clusterName, instanceTypes, minSize = 0, maxSize, diskSizeGib = 200 } = props;
-    const tags = { ...props.tags };
+    const problems = Problems.of(this);
+    checkGpuNodeGroup(props, problems);
+    problems.throwIfAny();
+    const { pool, instanceTypes, minSize = 0, maxSize, desiredSize = minSize } = props;
+    const image = props.image ?? GpuNodeImage.al2023();
     this.nodeGroupName = pool.name;
+    this.bringsDevicePlugin = image.bringsDevicePlugin;
 
-    const template = new LaunchTemplate(this, 'LaunchTemplate', {
-      namePrefix: `${pool.name}-`,
-      updateDefaultVersion: true,
-      // One hop: pods take their identity from the Pod Identity agent, never from the node.
-      metadataOptions: { httpTokens: 'required', httpEndpoint: 'enabled', httpPutResponseHopLimit: 1 },
-      blockDeviceMappings: [
-        {
-          deviceName: '/dev/xvda',
-          ebs: { volumeSize: diskSizeGib, volumeType: 'gp3', encrypted: 'true', deleteOnTermination: 'true' },
-        },
-      ],
-      tags,
-    });
-    const role = props.nodeRoleArn === undefined ? this.nodeRole(pool.name, tags) : undefined;
-    const group = new EksNodeGroup(this, 'Resource', {
-      clusterName,
-      nodeGroupName: pool.name,
+    const template = this.launchTemplate(props, image);
+    const role = props.nodeRoleArn === undefined ? this.nodeRole(pool.name, { ...props.tags }) : undefined;
+    const labels = { ...pool.labels, ...(image.bringsDevicePlugin ? {} : { [GPU_PRESENT_LABEL]: 'true' }) };
+    const common: Omit<EksNodeGroupConfig, 'nodeGroupName' | 'scalingConfig'> = {
+      clusterName: props.clusterName,
       nodeRoleArn: props.nodeRoleArn ?? role?.arn ?? '',
       subnetIds: [...props.subnetIds],
       instanceTypes: [...instanceTypes],
-      amiType: instanceTypes.some(isArm) ? 'AL2023_ARM_64_NVIDIA' : 'AL2023_x86_64_NVIDIA',
-      capacityType: pool.spot ? 'SPOT' : 'ON_DEMAND',
+      amiType: image._amiType(instanceTypes.some(isArm)),
+      version: props.kubernetesVersion,
+      releaseVersion: image.release,
       launchTemplate: { id: template.id, version: Token.asString(template.latestVersion) },
-      scalingConfig: { minSize, maxSize, desiredSize: minSize },
       updateConfig: { maxUnavailable: 1 },
-      labels: { ...pool.labels, [GPU_PRESENT_LABEL]: 'true' },
+      labels,
       taint: pool.taints.map(({ key, value, effect }) => ({ key, value, effect: TAINT_EFFECTS[effect] })),
       // The autoscaler changes the size; applying again must not take its nodes away.
       lifecycle: { ignoreChanges: ['scaling_config[0].desired_size'] },
       dependsOn: role ? this.node.findAll().filter((each) => each instanceof IamRolePolicyAttachment) : undefined,
+      tags: { ...props.tags },
+    };
+    const group = new EksNodeGroup(this, 'Resource', {
+      ...common,
+      nodeGroupName: this.nodeGroupName,
+      capacityType: pool.spot ? 'SPOT' : 'ON_DEMAND',
+      scalingConfig: { minSize, maxSize, desiredSize },
+    });
+    this.tagForAutoscaler('Tag', group, pool, labels);
+    if (!pool.onDemandFallback) return;
+    this.fallbackNodeGroupName = fallbackName(pool);
+    const fallback = new EksNodeGroup(this, 'OnDemand', {
+      ...common,
+      nodeGroupName: this.fallbackNodeGroupName,
+      capacityType: 'ON_DEMAND',
+      scalingConfig: { minSize: 0, maxSize, desiredSize: 0 },
+    });
+    this.tagForAutoscaler('OnDemandTag', fallback, pool, labels);
+  }
+
+  private launchTemplate(props: GpuNodeGroupProps, image: GpuNodeImage): LaunchTemplate {
+    const { pool, securityGroupIds, diskSizeGib = DEFAULT_GPU_DISK_GIB } = props;
+    const tags = { ...props.tags };
+    return new LaunchTemplate(this, 'LaunchTemplate', {
+      namePrefix: `${pool.name}-`,
+      updateDefaultVersion: true,
+      // One hop: pods take their identity from the Pod Identity agent, never from the node.
+      metadataOptions: { httpTokens: 'required', httpEndpoint: 'enabled', httpPutResponseHopLimit: 1 },
+      vpcSecurityGroupIds: securityGroupIds && [...securityGroupIds],
+      blockDeviceMappings: Object.entries(image._volumes(diskSizeGib)).map(([deviceName, volumeSize]) => ({
+        deviceName,
+        ebs: { volumeSize, volumeType: 'gp3', encrypted: 'true', deleteOnTermination: 'true' },
+      })),
+      // Tags of the provider reach the template, not what is started from it.
+      tagSpecifications:
+        Object.keys(tags).length === 0
+          ? undefined
+          : ['instance', 'volume'].map((resourceType) => ({ resourceType, tags })),
       tags,
     });
-    const autoscalingGroupName = group.resources.get(0).autoscalingGroups.get(0).name;
-    for (const [key, value] of Object.entries(this.nodeTemplate(pool))) {
-      new AutoscalingGroupTagA(this, `Tag-${key.replaceAll('/', '-')}`, {
-        autoscalingGroupName,
-        tag: { key: `k8s.io/cluster-autoscaler/node-template/${key}`, value, propagateAtLaunch: false },
-      });
-    }
   }
 
   /**
@@ -126,16 +193,22 @@ export class GpuNodeGroup extends Construct {
    *
    * @see https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md
    */
-  private nodeTemplate({ gpusPerNode, labels, taints }: NodePool): Record<string, string> {
-    const all = Object.entries({ ...labels, [GPU_PRESENT_LABEL]: 'true' });
-    return {
-      [`resources/${NVIDIA_GPU}`]: String(gpusPerNode),
-      ...Object.fromEntries(all.map(([key, value]) => [`label/${key}`, value])),
-      ...Object.fromEntries(taints.map(({ key, value = '', effect }) => [`taint/${key}`, `${value}:${effect}`])),
+  private tagForAutoscaler(id: string, group: EksNodeGroup, pool: NodePool, labels: Record<string, string>): void {
+    const template = {
+      [`resources/${NVIDIA_GPU}`]: String(pool.gpusPerNode),
+      ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label/${key}`, value])),
+      ...Object.fromEntries(pool.taints.map(({ key, value = '', effect }) => [`taint/${key}`, `${value}:${effect}`])),
     };
+    for (const [key, value] of Object.entries(template)) {
+      new AutoscalingGroupTagA(this, `${id}-${key.replaceAll('/', '-')}`, {
+        autoscalingGroupName: group.resources.get(0).autoscalingGroups.get(0).name,
+        tag: { key: `k8s.io/cluster-autoscaler/node-template/${key}`, value, propagateAtLaunch: false },
+      });
+    }
   }
 
   private nodeRole(name: string, tags: Record<string, string>): IamRole {
+    const { partition } = new DataAwsPartition(this, 'Partition', {});
     const role = new IamRole(this, 'Role', {
       namePrefix: `${name.slice(0, 30)}-node-`,
       assumeRolePolicy: JSON.stringify({
@@ -145,40 +218,9 @@ export class GpuNodeGroup extends Construct {
       tags,
     });
     for (const policy of NODE_POLICIES) {
-      new IamRolePolicyAttachment(this, policy, { role: role.name, policyArn: `arn:aws:iam::aws:policy/${policy}` });
+      const policyArn = `arn:${partition}:iam::aws:policy/${policy}`;
+      new IamRolePolicyAttachment(this, policy, { role: role.name, policyArn });
     }
     return role;
-  }
-
-  private check(props: GpuNodeGroupProps): void {
-    const problems = Problems.of(this);
-    const { pool, clusterName, subnetIds, instanceTypes, minSize = 0, maxSize, diskSizeGib, nodeRoleArn } = props;
-    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName) && !Token.isUnresolved(clusterName)) {
-      problems.add('clusterName', clusterName, 'must be the name of a cluster: at most 100 letters, digits, - and _');
-    }
-    if (subnetIds.length === 0) problems.add('subnetIds', subnetIds, 'must name at least one subnet');
-    if (pool.gpusPerNode === 0) problems.add('pool', pool.name, 'has no GPUs: make it with NodePool.gpu');
-    if (instanceTypes.length === 0) problems.add('instanceTypes', instanceTypes, 'must name at least one type');
-    for (const type of instanceTypes) problems.check('instanceTypes', type, gpuInstanceTypeProblem(type));
-    if (new Set(instanceTypes.map(isArm)).size > 1) {
-      problems.add('instanceTypes', instanceTypes, 'must not mix x86 and ARM: they need different images');
-    }
-    if (!Number.isInteger(minSize) || minSize < 0) problems.add('minSize', minSize, 'must be a whole number from 0 on');
-    if (!Number.isInteger(maxSize) || maxSize < 1) problems.add('maxSize', maxSize, 'must be a whole number from 1 on');
-    if (pool.maxNodes !== undefined && pool.maxNodes !== maxSize) {
-      problems.add('maxSize', maxSize, `is not what the pool says, whose maxNodes are ${pool.maxNodes}`);
-    }
-    if (minSize > maxSize) problems.add('minSize', minSize, `must not be above the maximum (${maxSize})`);
-    if (diskSizeGib !== undefined && !(Number.isInteger(diskSizeGib) && diskSizeGib >= 50 && diskSizeGib <= 16_384)) {
-      problems.add('diskSizeGib', diskSizeGib, 'must be 50 to 16384: GPU images alone take tens of GiB');
-    }
-    if (
-      nodeRoleArn !== undefined &&
-      !Token.isUnresolved(nodeRoleArn) &&
-      !/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/.test(nodeRoleArn)
-    ) {
-      problems.add('nodeRoleArn', nodeRoleArn, 'must be the ARN of a role');
-    }
-    problems.throwIfAny();
   }
 }

@@ -21,6 +21,7 @@ export const BUILT_IN_STEPS = {
   gate: 'gate',
   register: 'register',
   promote: 'promote',
+  conclude: 'conclude',
 } as const;
 
 const FAIL_ON_NO = 'exit with code 10 on a judged "no" (flag), for engines that cannot read output files';
@@ -42,6 +43,17 @@ export const COMMANDS = {
       reason: 'why the run was started',
       loop: 'name of the ConfigMap with the limits',
       'fail-on-no': FAIL_ON_NO,
+    },
+  },
+  conclude: {
+    app: 'gate-evaluator',
+    command: 'conclude',
+    summary: 'says what became of a training run that has ended, for the alerts on it',
+    options: {
+      model: 'name of the model',
+      namespace: 'namespace of the run',
+      run: 'name of the run',
+      status: 'how its workflow ended: `Succeeded`, `Failed` or `Error`',
     },
   },
   validate: {

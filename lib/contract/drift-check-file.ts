@@ -33,6 +33,12 @@ export function judgedColumns({ features, task }: ModelSchema): Map<string, Feat
 /** What follows from a performance that fell below the reference: a person looks at it, or the model is retrained. */
 export const DEGRADED_ACTIONS = ['review', 'retrain'] as const;
 
+/** Who starts a training that a check finds to be needed: the check itself, or Alertmanager by the alert on what the check pushes. */
+export const RETRAIN_TRIGGERS = ['direct', 'alertmanager'] as const;
+
+/** One of {@link RETRAIN_TRIGGERS}. */
+export type RetrainTriggerName = (typeof RETRAIN_TRIGGERS)[number];
+
 /** The configuration of `drift-checker check`, rendered by `DriftAlerting`. */
 export interface DriftCheckFile {
   readonly version: typeof DRIFT_CHECK_FILE_VERSION;
@@ -91,6 +97,8 @@ export interface DriftCheckFile {
     readonly loop: string;
     /** Predictions since the last training below which nothing is retrained. */
     readonly minPredictions: number;
+    /** Who starts it; absent for the check itself. */
+    readonly trigger?: RetrainTriggerName;
   };
   /** URI under which reports are kept, one folder a window; absent when only the last one is wanted, in `$OUTPUT_DIR`. */
   readonly reports?: string;

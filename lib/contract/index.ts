@@ -1,3 +1,4 @@
+export * from './alerts';
 export * from './capture-file';
 export * from './commands';
 export * from './drift-check-file';

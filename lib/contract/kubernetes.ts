@@ -22,6 +22,8 @@ export const COMPONENTS = {
   capture: 'capture',
   driftCheck: 'drift-check',
   rollout: 'rollout',
+  retrainTrigger: 'retrain-trigger',
+  eventBus: 'event-bus',
   gpuDevicePlugin: 'gpu-device-plugin',
 } as const;
 
@@ -34,6 +36,8 @@ export const ANNOTATIONS = {
   configHash: `${DOMAIN}/config-hash`,
   /** What pods get that call a model's Service while a version is rolled out. */
   callers: `${DOMAIN}/in-cluster-callers`,
+  /** What was left out of the manifests for now, and what is to be done to have it. */
+  pending: `${DOMAIN}/pending`,
 } as const;
 
 /** The field manager under which roll-outs write to the API server. */
@@ -69,6 +73,7 @@ export const DERIVED_NAMES = {
   candidate: { suffix: '-candidate', ...LABEL_VALUE },
   canary: { suffix: '-canary', ...LABEL_VALUE },
   rolloutStart: { suffix: '-rollout-start', ...LABEL_VALUE },
+  retrain: { suffix: '-retrain', ...LABEL_VALUE },
 } as const satisfies Record<string, DerivedName>;
 
 /** A key of {@link DERIVED_NAMES}. */

@@ -1,3 +1,4 @@
+import { GATE_METRICS } from './gate-metrics';
 import { RECORDED_METRICS } from './recorded-metrics';
 
 /** Prometheus metric types that the loop uses. */
@@ -25,7 +26,6 @@ const CAPTURE = 'drift-checker collect';
 const LABELS = 'drift-checker stream, or check for its window';
 const CHECK = 'drift-checker check';
 const COMPACT = 'drift-checker compact, or check before it judges';
-const GATE = 'gate-evaluator';
 
 function performance(name: string, help: string, unit = 'ratio'): MetricSpec {
   return { name, type: 'gauge', unit, labels: [...OF_A_VERSION, 'estimated'], help, from: CHECK };
@@ -285,42 +285,22 @@ export const METRICS = {
     help: 'When a drift check last asked for a retraining.',
     from: CHECK,
   },
-  gatePassed: {
-    name: 'ml_gate_passed',
+  retrainNeeded: {
+    name: 'ml_retrain_needed',
     type: 'gauge',
-    unit: '1 passed, 0 not',
+    unit: '1 needed, 0 not',
     labels: OF_A_VERSION,
-    help: 'Whether the last evaluated candidate passed its quality gates.',
-    from: GATE,
+    help: 'Whether the last drift check found that a retraining is needed.',
+    from: CHECK,
   },
-  gateCheckPassed: {
-    name: 'ml_gate_check_passed',
-    type: 'gauge',
-    unit: '1 passed, 0 not',
-    labels: [...OF_A_VERSION, 'check'],
-    help: 'Whether one check of the quality gates passed.',
-    from: GATE,
-  },
-  versionInfo: {
-    name: 'ml_model_version_info',
-    type: 'gauge',
-    unit: 'always 1',
-    labels: [...OF_A_VERSION, 'role'],
-    help: 'Which version is stable and which is candidate now; set at every transition, joined with group_left.',
-    from: GATE,
-  },
-  rolloutGivenUp: {
-    name: 'ml_rollout_given_up_timestamp_seconds',
-    type: 'gauge',
-    unit: 'seconds since the epoch',
-    labels: OF_A_VERSION,
-    help: 'When a version was last given up before it became champion.',
-    from: GATE,
-  },
+  ...GATE_METRICS,
 } as const satisfies Record<string, MetricSpec>;
 
 /** Values of the label `role` of {@link METRICS.versionInfo}. */
 export const VERSION_ROLES = { stable: 'stable', candidate: 'candidate' } as const;
+
+/** Value of the label `bin` for instances without a value. */
+export const MISSING_BIN = 'missing';
 
 /** Prometheus job names: one per pushing writer, so that no writer erases another's group in the Pushgateway. */
 export const PUSH_JOBS = {

@@ -17,6 +17,14 @@ export const RECORDED_METRICS = {
     help: 'Instances of the window by bin, of all collectors.',
     from: RECORDED,
   },
+  featureReferenceBinCount: {
+    name: 'version_feature_bin:ml_feature_reference:count',
+    type: 'gauge',
+    unit: 'instances',
+    labels: [...OF_A_VERSION, 'feature', 'bin'],
+    help: 'Rows of the reference profile by bin.',
+    from: RECORDED,
+  },
   featureRowsIncrease: {
     name: 'version_feature:ml_feature_bin:increase',
     type: 'gauge',

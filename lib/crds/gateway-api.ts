@@ -33,6 +33,51 @@ export interface HttpRouteProps {
   };
 }
 
+export interface GatewayClassProps {
+  readonly metadata: ApiObjectMetadata;
+  readonly spec: { readonly controllerName: string };
+}
+
+/** Which controller makes the Gateways of a kind. */
+export class GatewayClass extends ApiObject {
+  public static readonly GVK: GroupVersionKind = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass' };
+
+  constructor(scope: Construct, id: string, props: GatewayClassProps) {
+    super(scope, id, { ...GatewayClass.GVK, ...props });
+  }
+}
+
+export interface GatewayProps {
+  readonly metadata: ApiObjectMetadata;
+  readonly spec: {
+    readonly gatewayClassName: string;
+    readonly infrastructure?: { readonly annotations: Readonly<Record<string, string>> };
+    readonly listeners: readonly {
+      readonly name: string;
+      readonly port: number;
+      readonly protocol: 'HTTP' | 'HTTPS';
+      readonly hostname?: string;
+      readonly tls?: {
+        readonly mode: 'Terminate';
+        readonly certificateRefs: readonly { readonly kind: 'Secret'; readonly name: string }[];
+      };
+      readonly allowedRoutes: {
+        readonly namespaces: { readonly from: 'Selector'; readonly selector: object };
+        readonly kinds: readonly { readonly kind: string }[];
+      };
+    }[];
+  };
+}
+
+/** Where requests come into the cluster. */
+export class Gateway extends ApiObject {
+  public static readonly GVK: GroupVersionKind = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' };
+
+  constructor(scope: Construct, id: string, props: GatewayProps) {
+    super(scope, id, { ...Gateway.GVK, ...props });
+  }
+}
+
 /** Which requests of a Gateway go to which Services. */
 export class HttpRoute extends ApiObject {
   public static readonly GVK: GroupVersionKind = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' };

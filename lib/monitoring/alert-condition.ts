@@ -1,6 +1,5 @@
 import { type Duration } from 'cdk8s';
 import { METRICS, VERSION_ROLES } from '../contract';
-import { type Problems } from '../validation/problems';
 
 /** How a metric is compared with its threshold. */
 export enum AlertComparison {
@@ -70,9 +69,9 @@ export interface PromqlCondition {
 /** When an alert fires. */
 export type Condition = ThresholdCondition | QuantileCondition | RatioCondition | AgeCondition | PromqlCondition;
 
-/** The model and namespace that a rule is compiled for. @internal */
+/** The model and namespace that a rule is compiled for; without a model it is of all models of the namespace. @internal */
 export interface AlertScope {
-  readonly model: string;
+  readonly model?: string;
   readonly namespace: string;
 }
 
@@ -103,7 +102,8 @@ function decisive(comparison: AlertComparison): AlertAggregation {
 export function conditionToPromql(condition: Condition, { model, namespace }: AlertScope): string {
   if (condition.kind === 'promql') return condition.expr;
   const { metric } = condition;
-  const ofModel = matchers({ model, namespace });
+  const scope = { ...(model !== undefined && { model }), namespace };
+  const ofModel = matchers(scope);
   if (condition.kind === 'age') {
     const latest = `max by (model, namespace) (${metric}${ofModel})`;
     return `(time() - ${latest} > ${condition.maxAge.toSeconds()}) or absent(${metric}${ofModel})`;
@@ -116,11 +116,11 @@ export function conditionToPromql(condition: Condition, { model, namespace }: Al
   }
   if (condition.kind === 'ratio') return `${ratio(condition, ofModel)} ${limit}${enough(condition, ofModel)}`;
   const { rateOver, where, whereAnyOf } = condition;
-  const series = `${metric}${matchers({ model, namespace, ...where }, whereAnyOf)}`;
+  const series = `${metric}${matchers({ ...scope, ...where }, whereAnyOf)}`;
   const value = rateOver ? `rate(${series}[${seconds(rateOver)}])` : series;
   const judged = `${condition.aggregation ?? decisive(comparison)} ${BY_VERSION} (${value}) ${limit}`;
   if (condition.exceptCandidates !== true) return judged;
-  const candidates = matchers({ model, namespace, role: VERSION_ROLES.candidate });
+  const candidates = matchers({ ...scope, role: VERSION_ROLES.candidate });
   return `${judged} unless on (model, namespace, version) ${METRICS.versionInfo.name}${candidates}`;
 }
 
@@ -134,58 +134,4 @@ function ratio({ metric, of, rateOver, comparison }: RatioCondition, ofModel: st
 function enough({ of, rateOver, minCount }: RatioCondition, ofModel: string): string {
   if (!rateOver || minCount === undefined) return '';
   return ` and sum ${BY_VERSION} (increase(${of}${ofModel}[${seconds(rateOver)}])) >= ${minCount}`;
-}
-
-/** Reports everything that is wrong with a condition. */
-export function checkCondition(condition: Condition, problems: Problems): void {
-  if (condition.kind === 'promql') {
-    if (condition.expr.trim() === '') problems.add('expr', condition.expr, 'must not be empty');
-    return;
-  }
-  checkMetric('metric', condition.metric, problems);
-  if (condition.kind === 'age') {
-    problems.checkDuration('maxAge', condition.maxAge, 1);
-    return;
-  }
-  const { threshold } = condition;
-  if (!Number.isFinite(threshold)) problems.add('threshold', threshold, 'must be a finite number');
-  if (condition.kind === 'quantile') {
-    const { quantile, over } = condition;
-    if (!(quantile > 0 && quantile < 1)) problems.add('quantile', quantile, 'must be between 0 and 1');
-    problems.checkDuration('over', over, 1);
-    return;
-  }
-  problems.checkDuration('rateOver', condition.rateOver, 1);
-  if (condition.kind === 'ratio') checkRatio(condition, problems);
-  else checkLabels(condition, problems);
-}
-
-function checkMetric(prop: string, metric: string, problems: Problems): void {
-  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metric)) {
-    problems.add(prop, metric, 'must be the name of a metric, for example METRICS.dataDriftScore.name');
-  }
-}
-
-function checkRatio({ of, rateOver, minCount }: RatioCondition, problems: Problems): void {
-  checkMetric('of', of, problems);
-  if (minCount === undefined) return;
-  if (!(Number.isFinite(minCount) && minCount > 0)) problems.add('minCount', minCount, 'must be a number above 0');
-  if (!rateOver) problems.add('minCount', minCount, "has no effect without 'rateOver'");
-}
-
-function checkLabels({ where = {}, whereAnyOf = {} }: ThresholdCondition, problems: Problems): void {
-  const labels: [string, string, unknown][] = [
-    ...Object.entries(where).map(([label, value]): [string, string, unknown] => ['where', label, value]),
-    ...Object.entries(whereAnyOf).map(([label, values]): [string, string, unknown] => ['whereAnyOf', label, values]),
-  ];
-  for (const [prop, label, value] of labels) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) problems.add(prop, label, 'must be the name of a label');
-    if (label === 'model' || label === 'namespace') {
-      problems.add(`${prop}.${label}`, value, 'is set by whoever watches the model: leave it out');
-    }
-  }
-  for (const [label, values] of Object.entries(whereAnyOf)) {
-    if (values.length === 0) problems.add(`whereAnyOf.${label}`, values, 'must name at least one value');
-    if (label in where) problems.add(`whereAnyOf.${label}`, values, "stands under 'where' too: keep one");
-  }
 }

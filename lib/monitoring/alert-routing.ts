@@ -1,12 +1,13 @@
 import { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
+import { ALERT_LABELS, PART_OF } from '../contract';
 import { AlertmanagerConfig, type AlertmanagerRoute } from '../crds/prometheus-operator';
 import { type Model } from '../model/model';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { objectMetadata } from '../platform/object-metadata';
 import { Problems } from '../validation/problems';
-import { equals, INHIBIT_RULES, oneOf, present } from './alert-inhibition';
-import { type AlertSeverity } from './alert-rule';
+import { equals, INHIBIT_RULES, oneOf } from './alert-inhibition';
+import { type AlertSeverity, type AlertTier } from './alert-rule';
 import { checkAlertRouting, unroutedAlerts } from './check-alert-routing';
 import { Receiver } from './receiver';
 
@@ -45,6 +46,13 @@ export interface AlertRoute extends AlertPaceOptions {
    * @default - any
    */
   readonly severities?: readonly AlertSeverity[];
+
+  /**
+   * What the alerts watch: data, model or service.
+   *
+   * @default - any
+   */
+  readonly tiers?: readonly AlertTier[];
 
   /**
    * Names of the alerts, for example `DataDriftDetected`.
@@ -102,9 +110,9 @@ const NAME = 'model-alerts';
 const seconds = (duration: Duration): string => `${duration.toSeconds()}s`;
 
 /**
- * Brings the alerts of a platform's models to people: an AlertmanagerConfig, which the Prometheus operator merges into what
- * Alertmanager is configured to do with all alerts; that still gets them too. Only alerts with the labels `namespace` and `model`
- * are routed. Without a routing nothing is sent but what Alertmanager sends anyway.
+ * Brings the alerts of a platform and its models to people: an AlertmanagerConfig, which the Prometheus operator merges into what
+ * Alertmanager is configured to do with all alerts; that still gets them too. Only alerts of the platform's namespace with the label
+ * `part_of: cdk8s-mlops` are routed, which every rule of this library has. Without a routing nothing is sent but what Alertmanager sends anyway.
  */
 export class AlertRouting extends Construct {
   /** Where it belongs. */
@@ -132,7 +140,7 @@ export class AlertRouting extends Construct {
         route: {
           receiver: Receiver.none().name,
           // Said again, because the operator's matcher on the namespace can be configured away.
-          matchers: [equals('namespace', namespace), present('model')],
+          matchers: [equals(ALERT_LABELS.namespace, namespace), equals(ALERT_LABELS.partOf, PART_OF)],
           groupBy: [...(props.groupBy ?? ['alertname', 'model'])],
           ...pace({ groupWait, groupInterval, repeatInterval: props.repeatInterval ?? Duration.hours(4) }),
           routes,
@@ -148,16 +156,17 @@ export class AlertRouting extends Construct {
 }
 
 function toRoute(route: AlertRoute): AlertmanagerRoute {
-  const { severities, alerts, models, labels = {}, continues = false } = route;
+  const { severities, tiers, alerts, models, labels = {}, continues = false } = route;
   return {
     receiver: joinedName(route.receivers),
     matchers: [
-      ...(severities ? [oneOf('severity', severities)] : []),
+      ...(severities ? [oneOf(ALERT_LABELS.severity, severities)] : []),
+      ...(tiers ? [oneOf(ALERT_LABELS.tier, tiers)] : []),
       ...(alerts ? [oneOf('alertname', alerts)] : []),
       ...(models
         ? [
             oneOf(
-              'model',
+              ALERT_LABELS.model,
               models.map(({ name }) => name),
             ),
           ]

@@ -1,4 +1,5 @@
 import { Duration } from 'cdk8s';
+import { ALERT_ACTIONS, ALERT_LABELS, PART_OF } from '../contract';
 import { type PrometheusAlertingRule } from '../crds/prometheus-operator';
 import { Problems } from '../validation/problems';
 import { httpUrlProblem } from '../validation/uri';
@@ -6,10 +7,10 @@ import {
   type AlertAggregation,
   type AlertComparison,
   type AlertScope,
-  checkCondition,
   type Condition,
   conditionToPromql,
 } from './alert-condition';
+import { checkCondition } from './check-condition';
 
 /** How urgent an alert is: the value of its label `severity`. */
 export enum AlertSeverity {
@@ -17,6 +18,16 @@ export enum AlertSeverity {
   WARNING = 'warning',
   /** Someone must look at it now. */
   CRITICAL = 'critical',
+}
+
+/** What an alert watches: the value of its label `tier`. Who is told often depends on it. */
+export enum AlertTier {
+  /** What comes in: drift, missing values, labels, and the checks of them. For whoever owns the data. */
+  DATA = 'data',
+  /** What the model makes of it: performance, training, gates, roll-outs. For whoever owns the model. */
+  MODEL = 'model',
+  /** What runs it: answer times, errors, traffic, capture, GPUs. For whoever owns the platform. */
+  SERVICE = 'service',
 }
 
 /** What every alert rule says. */
@@ -29,6 +40,27 @@ export interface AlertRuleOptions {
   readonly summary: string;
   /** What it means and what to look at. */
   readonly description: string;
+
+  /**
+   * What it watches.
+   *
+   * @default AlertTier.MODEL
+   */
+  readonly tier?: AlertTier;
+
+  /**
+   * What it is about, in lower case, for example `drift`: a critical alert silences the warnings of the same topic and model.
+   *
+   * @default - none: only an alert of the same name is silenced
+   */
+  readonly topic?: string;
+
+  /**
+   * Whether it starts a training of the model, by `RetrainTrigger.alertmanager`: it then has the label `action="retrain"`.
+   *
+   * @default false
+   */
+  readonly retrains?: boolean;
 
   /**
    * How long the condition must hold.
@@ -149,6 +181,9 @@ export interface PromqlRuleOptions extends AlertRuleOptions {
   readonly expr: string;
 }
 
+/** What the expression came to, for people. */
+const VALUE = '{{ printf "%.4g" $value }}';
+
 /**
  * An alert as data: metric, aggregation, comparison, threshold, duration. It compiles to PromQL, and can be evaluated and
  * checked without a Prometheus. Immutable.
@@ -207,6 +242,8 @@ export class AlertRule {
   public readonly alert: string;
   /** Name of the metric; undefined for PromQL of the user's own. */
   public readonly metric?: string;
+  /** Whether it starts a training of the model. */
+  public readonly retrains: boolean;
   private readonly for: Duration;
 
   private constructor(
@@ -215,20 +252,36 @@ export class AlertRule {
   ) {
     this.alert = options.alert;
     this.metric = condition.kind === 'promql' ? undefined : condition.metric;
+    this.retrains = options.retrains ?? false;
     this.for = options.for ?? Duration.minutes(5);
     this.check();
   }
 
+  /** Names of all metrics that the condition looks at, as far as they are known. @internal */
+  public get _metrics(): readonly string[] {
+    const { condition } = this;
+    if (condition.kind === 'promql') return [];
+    return condition.kind === 'ratio' ? [condition.metric, condition.of] : [condition.metric];
+  }
+
   /** The rule as Prometheus evaluates it. @internal */
   public _compile(scope: AlertScope, runbook = this.options.runbookUrl): PrometheusAlertingRule {
-    const { severity, summary, description } = this.options;
+    const { severity, tier = AlertTier.MODEL, topic, summary, description } = this.options;
+    const { partOf, model, namespace, action } = ALERT_LABELS;
     return {
       alert: this.alert,
       expr: conditionToPromql(this.condition, scope),
       for: `${this.for.toSeconds()}s`,
       // Written out: aggregations drop labels, and Alertmanager routes by them.
-      labels: { severity, model: scope.model, namespace: scope.namespace },
-      annotations: { summary, description, ...(runbook !== undefined && { runbook_url: runbook }) },
+      labels: {
+        ...{ [partOf]: PART_OF, severity, tier, ...(topic !== undefined && { topic }) },
+        ...{ ...(scope.model !== undefined && { [model]: scope.model }), [namespace]: scope.namespace },
+        ...(this.retrains && { [action]: ALERT_ACTIONS.retrain }),
+      },
+      annotations: {
+        ...{ summary, description, value: VALUE },
+        ...(runbook !== undefined && { runbook_url: runbook }),
+      },
     };
   }
 
@@ -241,7 +294,10 @@ export class AlertRule {
     for (const name of ['summary', 'description'] as const) {
       if (options[name].trim() === '') problems.add(name, options[name], 'must say something: people are woken by it');
     }
-    const { runbookUrl } = options;
+    const { runbookUrl, topic } = options;
+    if (topic !== undefined && !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(topic)) {
+      problems.add('topic', topic, "must be lower-case letters, digits and dashes, for example 'drift'");
+    }
     if (runbookUrl !== undefined) problems.check('runbookUrl', runbookUrl, httpUrlProblem(runbookUrl));
     problems.checkDuration('for', this.for, 0);
     checkCondition(condition, problems);

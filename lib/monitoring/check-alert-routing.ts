@@ -1,10 +1,10 @@
 import { ApiObject } from 'cdk8s';
 import { type Construct } from 'constructs';
-import { suggest } from '../contract';
+import { ALERT_LABELS, PART_OF, suggest } from '../contract';
 import { type AlertmanagerRoute, type AlertMatcher, PrometheusRule } from '../crds/prometheus-operator';
 import { type Problems } from '../validation/problems';
+import { DEFAULT_ALERTS } from './alert-names';
 import { type AlertPaceOptions, type AlertRoute, type AlertRoutingProps } from './alert-routing';
-import { DEFAULT_ALERTS } from './default-rules';
 import { type Receiver } from './receiver';
 
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -33,16 +33,17 @@ export function checkAlertRouting(props: AlertRoutingProps, problems: Problems):
 /** Labels that a route has a prop for. */
 const OWN_PROPS = new Map([
   ['severity', 'severities'],
+  ['tier', 'tiers'],
   ['alertname', 'alerts'],
   ['model', 'models'],
 ]);
 
-const takesAll = ({ severities, alerts, models, labels = {} }: AlertRoute): boolean =>
-  !severities && !alerts && !models && Object.keys(labels).length === 0;
+const takesAll = ({ severities, tiers, alerts, models, labels = {} }: AlertRoute): boolean =>
+  !severities && !tiers && !alerts && !models && Object.keys(labels).length === 0;
 
 function checkRoute(prop: string, route: AlertRoute, props: AlertRoutingProps, problems: Problems): void {
-  const { receivers, severities, alerts, models, labels = {} } = route;
-  const lists = { receivers, severities, alerts, models: models?.map(({ name }) => name) };
+  const { receivers, severities, tiers, alerts, models, labels = {} } = route;
+  const lists = { receivers, severities, tiers, alerts, models: models?.map(({ name }) => name) };
   for (const [name, list] of Object.entries(lists)) {
     if (list?.length === 0) problems.add(`${prop}.${name}`, list, 'must name at least one');
     for (const each of twice<unknown>(list ?? [])) {
@@ -100,7 +101,8 @@ export function unroutedAlerts(scope: Construct, namespace: string, routes: read
     .filter((labels) => !routes.some(({ matchers }) => matchers.every((matcher) => mayMatch(matcher, labels))))
     .map(({ alertname = '', model = '', severity = '' }) => {
       const fix = `add a route for it, or Receiver.none() to leave it to Alertmanager's own configuration`;
-      return `no route takes the alert '${alertname}' of the model '${model}' (severity '${severity}'): ${fix}`;
+      const whose = model === '' ? 'of the platform' : `of the model '${model}'`;
+      return `no route takes the alert '${alertname}' ${whose} (severity '${severity}'): ${fix}`;
     });
   const known = [...new Set([...DEFAULT_ALERTS, ...alerts.map(({ alertname = '' }) => alertname)])];
   const named = routes.flatMap(({ matchers }) =>
@@ -114,7 +116,7 @@ export function unroutedAlerts(scope: Construct, namespace: string, routes: read
   return problems;
 }
 
-/** The labels that are known of every alert of the namespace. */
+/** The labels that are known of every alert of this library in the namespace: no other is routed. */
 function alertsOf(scope: Construct, namespace: string): Readonly<Record<string, string>>[] {
   return scope.node.root.node
     .findAll()
@@ -122,6 +124,7 @@ function alertsOf(scope: Construct, namespace: string): Readonly<Record<string, 
     .map((each) => each.toJson() as RenderedRules)
     .filter(({ metadata }) => metadata.namespace === namespace)
     .flatMap(({ spec }) => spec.groups.flatMap(({ rules }) => rules))
+    .filter(({ labels }) => labels?.[ALERT_LABELS.partOf] === PART_OF)
     .flatMap(({ alert, labels }) => (alert === undefined ? [] : [{ ...labels, alertname: alert }]));
 }
 

@@ -4,7 +4,9 @@ import { cronProblem, timeZoneProblem } from '../validation/cron';
 import { dnsSubdomainProblem } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { httpUrlProblem, objectStoreUriProblem } from '../validation/uri';
-import { DEFAULT_ALERTS } from './default-rules';
+import { checkExported } from './check-exported';
+import { checkRetrainTrigger } from './check-retrain-trigger';
+import { checkRules } from './check-rules';
 import { type DriftAlertingProps } from './drift-alerting';
 import { checksCapturedLog } from './drift-check-configuration';
 
@@ -58,7 +60,9 @@ export function checkDriftAlerting(props: DriftAlertingProps, problems: Problems
   for (const name of props.imagePullSecrets ?? []) problems.check('imagePullSecrets', name, dnsSubdomainProblem(name));
   checkStatistics(props, problems);
   checkRetraining(props, problems);
-  checkRuleNames(props, problems);
+  checkRetrainTrigger(props, problems);
+  checkRules(props.rules ?? [], problems);
+  checkExported(props.rules ?? [], props, problems);
 }
 
 function checkPerformanceSchedule(props: DriftAlertingProps, problems: Problems): void {
@@ -116,12 +120,5 @@ function checkRetraining(
   }
   if (retrains && retrains.platform !== servedModel.platform) {
     problems.add('retrains', retrains.platform.namespace, 'belongs to another platform than the served model');
-  }
-}
-
-function checkRuleNames({ rules = [] }: DriftAlertingProps, problems: Problems): void {
-  const names = [...DEFAULT_ALERTS, ...rules.map(({ alert }) => alert)];
-  for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
-    problems.add('rules', name, 'is the name of two rules: every alert has a name of its own');
   }
 }

@@ -9,13 +9,19 @@ import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { type ServedModel } from '../serving/served-model';
 import { type TrainingPipeline } from '../training/training-pipeline';
 import { Problems } from '../validation/problems';
+import { DEFAULT_ALERTS } from './alert-names';
 import { type AlertRule } from './alert-rule';
+import { declareCheckAccess } from './check-access';
 import { checkDriftAlerting, labelsCanCome } from './check-drift-alerting';
 import { checkCronJob, type CheckJob, checkMetadata, everyTenMinutes, hourly } from './check-job';
-import { DEFAULT_ALERTS, defaultRules } from './default-rules';
+import { defaultRules } from './default-rules';
 import { checksCapturedLog, driftCheckConfiguration } from './drift-check-configuration';
 import { type FeatureStatistic } from './feature-statistic';
 import { driftRecordingRules, RECORDING_INTERVAL } from './recording-rules';
+import { RetrainSensor } from './retrain-sensor';
+import { type RetrainTrigger } from './retrain-trigger';
+import { RetrainWebhook } from './retrain-webhook';
+import { retrainingNeeded } from './retraining-rule';
 
 const DEFAULT_WINDOW = Duration.hours(DRIFT_CHECK_DEFAULTS.window.hours);
 
@@ -53,6 +59,13 @@ export interface DriftAlertingProps {
    * @default - none: drift only alerts
    */
   readonly retrains?: TrainingPipeline;
+
+  /**
+   * How that training is started.
+   *
+   * @default RetrainTrigger.direct()
+   */
+  readonly retrainTrigger?: RetrainTrigger;
 
   /**
    * When the data is checked: a cron expression of five fields.
@@ -156,9 +169,9 @@ export interface DriftAlertingProps {
   readonly runbooksUrl?: string;
 
   /**
-   * Whether Prometheus records the drift of the model from what its capture counts, every two minutes: the population stability
+   * Whether Prometheus records the drift of the model from what its capture counts, every three minutes: the population stability
    * index of each feature and their mean by importance, over `window`, for every version. Alerts on them need no check to have run.
-   * A model of 50 features with 12 bins each has 751 recorded series for each version.
+   * A model of 50 features with 12 bins each has 1,351 recorded series for each version.
    *
    * @default false
    */
@@ -209,15 +222,17 @@ export class DriftAlerting extends Construct {
         driftThreshold: props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold,
         silentAfter: props.silentAfter ?? Duration.hours(3),
         captured: props.servedModel.captureUrl !== undefined,
-        gated: props.retrains !== undefined,
+        training: props.retrains && { name: props.retrains.name, engine: props.retrains.engine.name },
         rolledOut: props.servedModel.rollout !== undefined,
         labelled: labelsCanCome(props),
         labelsPosted: labelsCanCome(props) && checksCapturedLog(props) && props.labelsUri === undefined,
       }),
+      ...(props.retrainTrigger?._alertmanager ? [retrainingNeeded()] : []),
       ...(props.rules ?? []),
     ];
 
     this.account(props);
+    declareCheckAccess(this.name, props, true);
     new k8s.KubeConfigMap(this, 'Config', {
       metadata: this.metadata(),
       data: { [CONFIG_FILES.driftCheck.file]: stringify(driftCheckConfiguration(props)) },
@@ -231,6 +246,7 @@ export class DriftAlerting extends Construct {
     );
     new k8s.KubeCronJob(this, 'Resource', checkCronJob(this.checkJob(props)));
     if (labelsCanCome(props)) this.performance(props);
+    this.retrainByAlert(props);
     new PrometheusRule(this, 'Rules', {
       metadata: this.metadata(platform.monitoring.selectionLabels),
       spec: { groups: this.ruleGroups(props) },
@@ -261,9 +277,10 @@ export class DriftAlerting extends Construct {
   }
 
   /** The check may start a run of the one pipeline that it retrains, and nothing else. */
-  private account({ retrains, serviceAccountAnnotations }: DriftAlertingProps): void {
+  private account(props: DriftAlertingProps): void {
+    const retrains = startedByCheck(props);
     new k8s.KubeServiceAccount(this, 'ServiceAccount', {
-      metadata: { ...this.metadata(), annotations: { ...serviceAccountAnnotations } },
+      metadata: { ...this.metadata(), annotations: { ...props.serviceAccountAnnotations } },
       automountServiceAccountToken: retrains !== undefined,
     });
     if (!retrains) return;
@@ -296,7 +313,7 @@ export class DriftAlerting extends Construct {
       schedule: props.schedule ?? hourly(model.name),
       timeZone: props.timeZone ?? 'Etc/UTC',
       captured: checksCapturedLog(props),
-      callsApi: props.retrains !== undefined,
+      callsApi: startedByCheck(props) !== undefined,
       imagePullSecrets: props.imagePullSecrets,
       startingDeadline: Duration.minutes(10),
       deadline: Duration.minutes(50),
@@ -306,9 +323,20 @@ export class DriftAlerting extends Construct {
     };
   }
 
+  /** Lets the alerts that ask for it start the training. */
+  private retrainByAlert({ retrains, retrainTrigger }: DriftAlertingProps): void {
+    const trigger = retrainTrigger?._alertmanager;
+    if (!retrains || !trigger) return;
+    const { platform } = this;
+    const webhook = RetrainWebhook.find(platform) ?? new RetrainWebhook({ platform, trigger });
+    const alerts = this.rules.filter((rule) => rule.retrains).map(({ alert }) => alert);
+    new RetrainSensor(this, 'RetrainSensor', { webhook, training: retrains, alerts });
+  }
+
   /** Judges labels soon after they come. It never starts a training, and so may do nothing in the cluster. */
   private performance(props: DriftAlertingProps): void {
     const name = this.model.objectName('performance');
+    declareCheckAccess(name, props, false);
     new k8s.KubeServiceAccount(this, 'PerformanceServiceAccount', {
       metadata: { ...this.metadata(undefined, name), annotations: { ...props.serviceAccountAnnotations } },
       automountServiceAccountToken: false,
@@ -327,4 +355,9 @@ export class DriftAlerting extends Construct {
     };
     new k8s.KubeCronJob(this, 'Performance', checkCronJob(job));
   }
+}
+
+/** The training that the check itself starts: at most one way leads to it. */
+function startedByCheck({ retrains, retrainTrigger }: DriftAlertingProps): TrainingPipeline | undefined {
+  return retrainTrigger?._alertmanager ? undefined : retrains;
 }

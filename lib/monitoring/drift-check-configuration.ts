@@ -50,6 +50,7 @@ export function driftCheckConfiguration(props: DriftAlertingProps): DriftCheckFi
         name: retrains.name,
         loop: model.objectName('loop'),
         minPredictions: props.minPredictions ?? 10_000,
+        ...(props.retrainTrigger?._alertmanager && { trigger: props.retrainTrigger.name }),
       },
     }),
     ...(props.reportsUri !== undefined && { reports: props.reportsUri }),

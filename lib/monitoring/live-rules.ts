@@ -1,20 +1,14 @@
 import { Duration } from 'cdk8s';
-import { CAPTURE_OUTCOMES, METRICS, type MetricSpec } from '../contract';
+import { CAPTURE_OUTCOMES, METRICS, type MetricSpec, MISSING_BIN } from '../contract';
 import { type Model } from '../model/model';
 import { matchers } from './alert-condition';
-import { AlertRule, AlertSeverity } from './alert-rule';
+import { ALERTS, TOPICS } from './alert-names';
+import { AlertRule, AlertSeverity, AlertTier } from './alert-rule';
 
 /*
  * What the collectors count, against the same hour of last week: as growth, which survives restarts, and only where there is enough of it.
  * A week ago another version may have answered, so every version is compared with what the model did then.
  */
-
-export const LIVE_ALERTS = {
-  shift: 'PredictionDistributionShift',
-  traffic: 'ModelTrafficLow',
-  missing: 'HighMissingFeatureRate',
-  labels: 'LabelsLate',
-} as const;
 
 /** Distance between two distributions from which on they are not the same: 0 is equal, 1 has nothing in common. */
 const SHIFTED = 0.2;
@@ -75,8 +69,10 @@ function predictionShift({ schema }: Model, series: Series): AlertRule {
     ? `max by (${OF_VERSION}) (${differences})`
     : `0.5 * sum by (${OF_VERSION}) (${differences})`;
   return AlertRule.promql({
-    alert: LIVE_ALERTS.shift,
+    alert: ALERTS.predictionShift,
     severity: AlertSeverity.WARNING,
+    tier: AlertTier.MODEL,
+    topic: TOPICS.drift,
     expr:
       `${distance} > ${SHIFTED} and ${total} >= ${FEW_PREDICTIONS} ` +
       `and on (${OF_MODEL}) ${totalThen} >= ${FEW_PREDICTIONS}`,
@@ -94,8 +90,10 @@ function lowTraffic(series: Series): AlertRule {
   // Collectors that are gone count nothing, which is not nothing to say.
   const now = `(sum by (${OF_MODEL}) (${hour(requests)}) or 0 * ${then})`;
   return AlertRule.promql({
-    alert: LIVE_ALERTS.traffic,
+    alert: ALERTS.traffic,
     severity: AlertSeverity.WARNING,
+    tier: AlertTier.SERVICE,
+    topic: TOPICS.traffic,
     expr: `${now} / ${then} < ${LOW_TRAFFIC.share} and ${then} >= ${LOW_TRAFFIC.minRequests}`,
     for: Duration.minutes(10),
     summary: '{{ $labels.model }} gets {{ $value | humanizePercentage }} of the requests of a week ago',
@@ -111,10 +109,12 @@ function missingFeatures(series: Series): AlertRule {
   const share =
     `sum by (${feature}) (${hour(series(METRICS.featureMissing))}) ` +
     `/ on (${OF_VERSION}) group_left () (${predictions} >= ${MISSING_RISE.minPredictions})`;
-  const reference = `max by (${feature}) (${series(METRICS.featureReferenceRatio, { bin: 'missing' })})`;
+  const reference = `max by (${feature}) (${series(METRICS.featureReferenceRatio, { bin: MISSING_BIN })})`;
   return AlertRule.promql({
-    alert: LIVE_ALERTS.missing,
+    alert: ALERTS.missingFeatures,
     severity: AlertSeverity.WARNING,
+    tier: AlertTier.DATA,
+    topic: TOPICS.dataQuality,
     expr: `${share} - (${reference} or 0 * ${share}) > ${MISSING_RISE.share}`,
     for: Duration.minutes(10),
     summary:
@@ -130,8 +130,10 @@ function labelsLate(labelDelay: Duration, series: Series): AlertRule {
   const due = `sum by (${OF_MODEL}) (increase(${series(METRICS.predictions)}[1d] offset ${delay}s))`;
   const labels = series(METRICS.captureEvents, { kind: 'label', outcome: CAPTURE_OUTCOMES.stored });
   return AlertRule.promql({
-    alert: LIVE_ALERTS.labels,
+    alert: ALERTS.labelsLate,
     severity: AlertSeverity.WARNING,
+    tier: AlertTier.DATA,
+    topic: TOPICS.labels,
     expr: `${due} >= ${LABELLED_DAY} unless sum by (${OF_MODEL}) (increase(${labels}[${delay}s])) > 0`,
     for: Duration.hours(1),
     summary: 'No labels have come for {{ $labels.model }}, and those of {{ printf "%.0f" $value }} predictions are due',

@@ -4,7 +4,8 @@
  */
 
 const FIRING = 'eq .Status "firing"';
-const MODEL = '{{ .CommonLabels.namespace }}/{{ .CommonLabels.model }}';
+// Alerts of a platform have no model.
+const MODEL = '{{ .CommonLabels.namespace }}{{ with .CommonLabels.model }}/{{ . }}{{ end }}';
 const ALERT = '{{ or .CommonLabels.alertname "several alerts" }}';
 
 /** Which it is, in one line: `[CRITICAL] ModelAccuracyDegraded: ml/churn`. */

@@ -6,7 +6,7 @@ import { type Model } from '../model/model';
 import { matchers } from './alert-condition';
 
 /** How often drift is recorded: well below the five minutes after which Prometheus takes a series for gone. */
-export const RECORDING_INTERVAL = '120s';
+export const RECORDING_INTERVAL = '180s';
 
 /** What the recording rules are made from. */
 export interface DriftRecordingOptions {
@@ -38,16 +38,16 @@ export function driftRecordingRules({ model, namespace, window }: DriftRecording
   const record = ({ name }: MetricSpec, expr: string): PrometheusRecordingRule => ({ record: name, expr });
 
   const counts = series(METRICS.featureBinIncrease);
-  const ratios = `max ${by(BIN)} (${series(METRICS.featureReferenceRatio)})`;
-  const kept = `(${counts} > 0 or ${counts} and ${ratios} > 0)`;
+  const references = series(METRICS.featureReferenceBinCount);
   const rows = `(${series(METRICS.featureRowsIncrease)} > 0)`;
   const referenceRows = `(max ${by(FEATURE)} (${series(METRICS.featureReferenceCount)}) > 0)`;
   const bins = series(METRICS.featureBinCount);
-  const perFeature = `on (${FEATURE.join(', ')}) group_left ()`;
-  const smoothed = (count: string, all: string): string => `(${count} + 0.5) / ${perFeature} (${all} + ${bins} / 2)`;
-  const current = `(${smoothed(kept, rows)})`;
-  const reference = `(${smoothed(`${ratios} * ${perFeature} ${referenceRows}`, referenceRows)})`;
-  const psi = `sum ${by(FEATURE)} ((${current} - ${reference}) * ln(${current} / ${reference}))`;
+  // The sum over bins of (p - q) ln(p / q), divided by the sums at last: there are few features and many bins. In the logarithms the
+  // sums cancel out, because p and q both sum to 1. A bin that holds nothing on either side adds nothing.
+  const logarithm = `ln((${counts} + 0.5) / (${references} + 0.5))`;
+  const divergence = (of: string, all: string): string =>
+    `sum ${by(FEATURE)} ((${of} + 0.5) * ${logarithm}) / (${all} + ${bins} / 2)`;
+  const psi = `${divergence(counts, rows)} - ${divergence(references, referenceRows)}`;
   const expected = `(${bins} - 1) * (1 / ${rows} + 1 / ${referenceRows})`;
   const { terms, weight } = weighted(model, (features) => {
     return `${METRICS.featurePsi.name}${matchers(ofModel, { feature: features })}`;
@@ -57,8 +57,12 @@ export function driftRecordingRules({ model, namespace, window }: DriftRecording
       METRICS.featureBinIncrease,
       `sum ${by(BIN)} (increase(${series(METRICS.featureBin)}[${window.toSeconds()}s]))`,
     ),
+    record(
+      METRICS.featureReferenceBinCount,
+      `max ${by(BIN)} (${series(METRICS.featureReferenceRatio)}) * on (${FEATURE.join(', ')}) group_left () ${referenceRows}`,
+    ),
     record(METRICS.featureRowsIncrease, `sum ${by(FEATURE)} (${counts})`),
-    record(METRICS.featureBinCount, `count ${by(FEATURE)} ${kept}`),
+    record(METRICS.featureBinCount, `count ${by(FEATURE)} (${counts} + ${references} > 0)`),
     // The comparison drops what is not a number.
     record(METRICS.featurePsi, `clamp_min(${psi} - ${expected}, 0) >= 0`),
     ...(weight > 0 ? [record(METRICS.dataPsi, `sum ${by(VERSION)} (${terms}) / ${weight}`)] : []),

@@ -7,12 +7,13 @@ import { Problems } from '../validation/problems';
 import { objectStoreUriProblem } from '../validation/uri';
 import { type ContainerImages } from './container-images';
 import { type ContainerResources } from './container-resources';
-import { type GpuDevicePlugin, GpuDevicePluginDaemonSet } from './gpu-device-plugin';
+import { GpuDevicePlugin, GpuDevicePluginDaemonSet } from './gpu-device-plugin';
 import { type Mlflow } from './mlflow';
-import { MlflowServer } from './mlflow-server';
+import { MLFLOW_ACCOUNT, MlflowServer } from './mlflow-server';
 import { Monitoring } from './monitoring';
 import { checkLimits, NamespaceLimits, type NamespaceQuota } from './namespace-limits';
 import { checkNetwork, NetworkPolicies, type NetworkOptions } from './network-policies';
+import { type ObjectAccess, ObjectAccessList } from './object-access';
 import { objectMetadata } from './object-metadata';
 import { Pushgateway, PushgatewayServer } from './pushgateway';
 import { type SecretReference } from './secret-reference';
@@ -20,7 +21,10 @@ import { renderStorageContainer, type StorageInitializer } from './storage-initi
 import { WorkflowExecutor } from './workflow-executor';
 
 /** Names of the platform's own objects, beside which a model's of that name would stand. */
-const RESERVED_NAMES = ['mlflow', 'pushgateway', 'training', 'mlops', 'workflow-executor', 'default-deny', 'allow-dns'];
+const RESERVED_NAMES = [
+  ...['mlflow', 'mlflow-database', 'pushgateway', 'training', 'mlops', 'workflow-executor'],
+  ...['default-deny', 'allow-dns', 'retraining', 'eventbus'],
+];
 
 /** What the platform of a namespace consists of. */
 export interface MlModelPlatformProps {
@@ -133,6 +137,12 @@ export class MlModelPlatform extends Construct {
   /** What is done about KServe's storage initializer, if that is decided. */
   public readonly storageInitializer?: StorageInitializer;
 
+  /** Who tells Kubernetes of the nodes' GPUs. */
+  public readonly gpu: GpuDevicePlugin;
+
+  /** Where short-lived jobs push their metrics. */
+  public readonly pushgateway: Pushgateway;
+
   /** Whether this platform renders the GPU device plugin. */
   public readonly rendersDevicePlugin: boolean;
 
@@ -140,6 +150,8 @@ export class MlModelPlatform extends Construct {
   public readonly _executor: WorkflowExecutor;
   /** @internal */
   public readonly _network: NetworkPolicies;
+  /** @internal */
+  public readonly _access: ObjectAccessList;
 
   private readonly schemas = new Map<string, string>();
   private readonly claims = new Map<string, string>();
@@ -161,17 +173,26 @@ export class MlModelPlatform extends Construct {
     const storageImage = props.storageInitializer?._image;
     if (storageImage !== undefined) renderStorageContainer(this, storageImage);
 
+    this._access = new ObjectAccessList(namespace);
     const server = props.mlflow._server;
     const mlflow = server && new MlflowServer(this, 'Mlflow', { namespace, monitoring, config: server });
+    if (server?.artifactsDestination !== undefined) {
+      this._access.add({
+        ...{ serviceAccountName: MLFLOW_ACCOUNT, uri: server.artifactsDestination },
+        ...{ reads: true, writes: true, deletes: true, purpose: 'artifacts of runs' },
+      });
+    }
     this.mlflowTrackingUri = mlflow?.url ?? props.mlflow._existing?.url ?? '';
     this.mlflowToken = props.mlflow._token;
 
     const pushgateway = props.pushgateway ?? Pushgateway.managed();
+    this.pushgateway = pushgateway;
     const image = pushgateway._image;
     const pushServer = image && new PushgatewayServer(this, 'Pushgateway', { namespace, monitoring, image });
     this.pushgatewayUrl = (pushServer || pushgateway._existing)?.url ?? '';
 
-    this.rendersDevicePlugin = props.gpu?._daemonSet !== undefined;
+    this.gpu = props.gpu ?? GpuDevicePlugin.providedByNodes();
+    this.rendersDevicePlugin = this.gpu._daemonSet !== undefined;
     if (props.gpu?._daemonSet) new GpuDevicePluginDaemonSet(this, 'GpuDevicePlugin', props.gpu._daemonSet);
     this._executor = new WorkflowExecutor(this, 'WorkflowExecutor', namespace);
     this._network = new NetworkPolicies(this, 'Network', {
@@ -180,11 +201,19 @@ export class MlModelPlatform extends Construct {
       monitoringNamespace: monitoring.namespace,
       existingMlflow: props.mlflow._existing,
       existingPushgateway: pushgateway._existing,
-      databasePort: server && 'uri' in server.database ? server.database.port : undefined,
+      databasePort: server && !('volumeSize' in server.database) ? server.database._port : undefined,
     });
     if (props.quota ?? props.containerDefaults) {
       new NamespaceLimits(this, 'Limits', namespace, props.quota, props.containerDefaults);
     }
+  }
+
+  /**
+   * What the pods of the namespace do with objects of an object store, by service account: everything that the constructs declared so
+   * far. The cloud half makes their permissions of it, so ask when all of them are there.
+   */
+  public get objectAccess(): readonly ObjectAccess[] {
+    return this._access.all();
   }
 
   /**

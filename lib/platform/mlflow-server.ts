@@ -1,9 +1,10 @@
 import { k8s } from 'cdk8s-plus-29';
 import { Construct } from 'constructs';
-import { COMPONENTS } from '../contract';
+import { ANNOTATIONS, COMPONENTS } from '../contract';
 import { ServiceMonitor } from '../crds/prometheus-operator';
 import { resourceRequirements } from './container-resources';
 import { type MlflowServerConfig } from './mlflow';
+import { type BackendStore, DATA_FOLDER, DATABASE_VARIABLE, renderBackendStore } from './mlflow-backend-store';
 import { type Monitoring } from './monitoring';
 import { objectLabels, objectMetadata, selectorLabels, serviceSelector } from './object-metadata';
 import { restrictedContainer, restrictedPod } from './pod-security';
@@ -12,9 +13,11 @@ import { restrictedContainer, restrictedPod } from './pod-security';
 export const MLFLOW_PORT = 5000;
 
 const NAME = 'mlflow';
+
+/** Service account of the server. */
+export const MLFLOW_ACCOUNT = NAME;
+
 const USER = 1000;
-const DATA = '/mlflow';
-const DATABASE_VARIABLE = 'MLFLOW_BACKEND_STORE_URI';
 
 /**
  * Host patterns of pod addresses: Prometheus scrapes by IP. The same private ranges that MLflow allows by default, which
@@ -38,7 +41,8 @@ export interface MlflowServerProps {
 }
 
 /**
- * The tracking server and model registry: Deployment, Service, service account, monitor and, on SQLite, the volume.
+ * The tracking server and model registry: Deployment, Service, service account, monitor, and the volume or what keeps the
+ * connection to the database. While the database is not known, the Deployment is left out.
  *
  * One replica: the database's schema is migrated by an init container before the server starts, and the server keeps no
  * state of its own that a second one would share.
@@ -63,19 +67,12 @@ export class MlflowServer extends Construct {
       metadata: { ...metadata, annotations: { ...config.serviceAccountAnnotations } },
       automountServiceAccountToken: false,
     });
-    if ('volumeSize' in config.database) {
-      new k8s.KubePersistentVolumeClaim(this, 'Volume', {
-        metadata,
-        spec: {
-          accessModes: ['ReadWriteOnce'],
-          storageClassName: config.storageClassName,
-          resources: { requests: { storage: k8s.Quantity.fromString(config.database.volumeSize) } },
-        },
-      });
-    }
-    new k8s.KubeDeployment(this, 'Resource', { metadata, spec: this.deployment(config) });
+    const store = renderBackendStore(this, NAME, namespace, config);
+    if (store) new k8s.KubeDeployment(this, 'Resource', { metadata, spec: this.deployment(config, store) });
+    const remedy = 'volumeSize' in config.database ? undefined : config.database._pending;
+    const pending = remedy && { annotations: { [ANNOTATIONS.pending]: `MLflow is left out: ${remedy}` } };
     new k8s.KubeService(this, 'Service', {
-      metadata,
+      metadata: { ...metadata, ...pending },
       spec: {
         selector: serviceSelector(COMPONENTS.experimentTracking, NAME),
         ports: [{ name: 'http', port: MLFLOW_PORT, targetPort: k8s.IntOrString.fromString('http') }],
@@ -94,19 +91,14 @@ export class MlflowServer extends Construct {
     return [...all.flatMap((name) => [name, `${name}:*`]), ...PRIVATE_ADDRESSES, ...config.allowedHosts];
   }
 
-  private deployment(config: MlflowServerConfig): k8s.DeploymentSpec {
-    const onVolume = 'volumeSize' in config.database;
-    const database: k8s.EnvVar =
-      'uri' in config.database
-        ? config.database.uri._toEnvVar(DATABASE_VARIABLE)
-        : { name: DATABASE_VARIABLE, value: `sqlite:///${DATA}/mlflow.db` };
+  private deployment(config: MlflowServerConfig, store: BackendStore): k8s.DeploymentSpec {
     const common: Pick<k8s.Container, 'image' | 'securityContext' | 'volumeMounts'> = {
       image: config.image,
       securityContext: restrictedContainer(),
-      volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...(onVolume ? [{ name: 'data', mountPath: DATA }] : [])],
+      volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...store.mounts],
     };
     const env = [
-      database,
+      ...store.env,
       { name: 'HOME', value: '/tmp' },
       // The job runners of MLflow's GenAI features take more than 1 GiB and are not part of the loop.
       { name: 'MLFLOW_SERVER_ENABLE_JOB_EXECUTION', value: 'false' },
@@ -144,10 +136,7 @@ export class MlflowServer extends Construct {
               livenessProbe: { ...probe(), periodSeconds: 30, timeoutSeconds: 10, failureThreshold: 5 },
             },
           ],
-          volumes: [
-            { name: 'tmp', emptyDir: { sizeLimit: k8s.Quantity.fromString('5Gi') } },
-            ...(onVolume ? [{ name: 'data', persistentVolumeClaim: { claimName: NAME } }] : []),
-          ],
+          volumes: [{ name: 'tmp', emptyDir: { sizeLimit: k8s.Quantity.fromString('5Gi') } }, ...store.volumes],
         },
       },
     };
@@ -156,7 +145,7 @@ export class MlflowServer extends Construct {
   private serverArguments(config: MlflowServerConfig): string[] {
     return [
       ...['--host', '0.0.0.0', '--port', String(MLFLOW_PORT), '--workers', String(config.workers)],
-      ...['--artifacts-destination', config.artifactsDestination ?? `${DATA}/artifacts`],
+      ...['--artifacts-destination', config.artifactsDestination ?? `${DATA_FOLDER}/artifacts`],
       ...['--allowed-hosts', this.allowedHosts(config).join(',')],
       ...['--expose-prometheus', '/tmp/metrics'],
     ];

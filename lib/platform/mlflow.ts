@@ -3,6 +3,7 @@ import { dnsSubdomainProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { bytesProblem } from '../validation/quantity';
 import { httpUrlProblem, objectStoreUriProblem, portProblem } from '../validation/uri';
+import { type MlflowDatabaseConnection } from './mlflow-database-connection';
 import { type SecretReference } from './secret-reference';
 import { ServiceAddress } from './service-address';
 
@@ -43,18 +44,11 @@ export interface MlflowServerOptions {
 
 /** Options of {@link Mlflow.postgres}. */
 export interface PostgresMlflowOptions extends MlflowServerOptions {
-  /** The database's URI, `postgresql+psycopg2://user:password@host:5432/name`, as a secret. */
-  readonly databaseUri: SecretReference;
+  /** How the database is reached. */
+  readonly database: MlflowDatabaseConnection;
 
   /** Folder in the object store for artifacts, for example `s3://acme-mlflow/artifacts`. Clients need no access to it. */
   readonly artifactsDestination: string;
-
-  /**
-   * Port of the database, opened in the network policy.
-   *
-   * @default 5432
-   */
-  readonly databasePort?: number;
 }
 
 /** Options of {@link Mlflow.sqlite}. */
@@ -104,7 +98,7 @@ export interface MlflowServerConfig {
   readonly allowedHosts: readonly string[];
   readonly workers: number;
   readonly serviceAccountAnnotations: Readonly<Record<string, string>>;
-  readonly database: { readonly uri: SecretReference; readonly port: number } | { readonly volumeSize: string };
+  readonly database: MlflowDatabaseConnection | { readonly volumeSize: string };
   readonly storageClassName?: string;
   readonly artifactsDestination?: string;
 }
@@ -118,12 +112,11 @@ export class Mlflow {
    */
   public static postgres(options: PostgresMlflowOptions): Mlflow {
     const problems = new Problems('Mlflow.postgres');
-    const { databasePort = 5432, artifactsDestination, databaseUri } = options;
-    problems.check('databasePort', databasePort, portProblem(databasePort));
+    const { database, artifactsDestination } = options;
     problems.check('artifactsDestination', artifactsDestination, objectStoreUriProblem(artifactsDestination));
     const common = Mlflow.common(options, problems);
     problems.throwIfAny();
-    return Mlflow.rendered({ ...common, database: { uri: databaseUri, port: databasePort }, artifactsDestination });
+    return Mlflow.rendered({ ...common, database, artifactsDestination });
   }
 
   /**

@@ -226,7 +226,8 @@ export class NetworkPolicies extends Construct {
     return { to: addresses(this.props.options.objectStoreCidrs ?? ANYWHERE), ports: ports(443) };
   }
 
-  private apiServer(): Rule {
+  /** The way to the Kubernetes API server. */
+  public apiServer(): Rule {
     const { apiServerCidrs = ANYWHERE, apiServerPorts = [443, 6443] } = this.props.options;
     return { to: addresses(apiServerCidrs), ports: ports(...apiServerPorts) };
   }

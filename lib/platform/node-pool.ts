@@ -48,6 +48,14 @@ export interface NodePoolOptions {
   readonly spot?: boolean;
 
   /**
+   * Whether nodes that cannot be reclaimed are started where there is no spot capacity. A pool of served models must have it: without,
+   * a model is gone for as long as nobody sells spot capacity.
+   *
+   * @default false
+   */
+  readonly onDemandFallback?: boolean;
+
+  /**
    * CPU that one node has for pods.
    *
    * @default - not known: requests are not compared with it
@@ -101,6 +109,8 @@ export class NodePool {
 
   /** Whether nodes may be reclaimed at any time. */
   public readonly spot: boolean;
+  /** Whether nodes that cannot be reclaimed are started where there is no spot capacity. */
+  public readonly onDemandFallback: boolean;
   /** CPU that one node has for pods, if known. */
   public readonly cpu?: string;
   /** Memory that one node has for pods, if known. */
@@ -120,6 +130,7 @@ export class NodePool {
     public readonly taints: readonly NodeTaint[],
   ) {
     this.spot = options.spot ?? false;
+    this.onDemandFallback = options.onDemandFallback ?? false;
     this.cpu = options.cpu;
     this.memory = options.memory;
     this.maxNodes = options.maxNodes;
@@ -132,6 +143,9 @@ export class NodePool {
     problems.check('name', this.name, dnsLabelProblem(this.name));
     if ('gpusPerNode' in options && !(Number.isInteger(this.gpusPerNode) && this.gpusPerNode > 0)) {
       problems.add('gpusPerNode', this.gpusPerNode, 'must be a whole number from 1 on');
+    }
+    if (this.onDemandFallback && !this.spot) {
+      problems.add('onDemandFallback', true, "has no effect without 'spot': all nodes are on demand");
     }
     if (Object.keys(this.labels).length === 0) {
       problems.add('labels', this.labels, 'must not be empty: pods could not be kept to the pool');
@@ -150,6 +164,12 @@ export class NodePool {
       problems.add('maxNodes', this.maxNodes, 'must be a whole number from 1 on');
     }
     problems.throwIfAny();
+  }
+
+  /** Kinds of capacity that nodes are started from, the preferred one first, as Karpenter names them. @internal */
+  public get _capacityTypes(): readonly ('spot' | 'on-demand')[] {
+    if (!this.spot) return ['on-demand'];
+    return this.onDemandFallback ? ['spot', 'on-demand'] : ['spot'];
   }
 
   /** What lets a pod onto the tainted nodes. @internal */

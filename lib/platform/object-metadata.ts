@@ -1,5 +1,5 @@
 import { type ApiObjectMetadata } from 'cdk8s';
-import { LABELS } from '../contract';
+import { LABELS, PART_OF } from '../contract';
 
 /** What names and labels one object. */
 export interface ObjectIdentity {
@@ -37,7 +37,7 @@ export function objectLabels(identity: Omit<ObjectIdentity, 'name' | 'namespace'
     ...identity.labels,
     ...selectorLabels(identity.app, identity.model),
     ...(identity.component === undefined ? {} : { [LABELS.component]: identity.component }),
-    [LABELS.partOf]: 'cdk8s-mlops',
+    [LABELS.partOf]: PART_OF,
     [LABELS.managedBy]: 'cdk8s',
   };
 }

@@ -9,6 +9,8 @@ export interface PoolDemand {
   readonly pool?: NodePool;
   readonly gpu?: GpuRequest;
   readonly resources: ContainerResources;
+  /** Most of them that run at a time, where that is known. */
+  readonly maxReplicas?: number;
 }
 
 /**
@@ -16,13 +18,23 @@ export interface PoolDemand {
  *
  * @param prefix put before the names of the props, for example `steps.train.`
  */
-export function checkPoolFit(prefix: string, { pool, gpu, resources }: PoolDemand, problems: Problems): void {
+export function checkPoolFit(
+  prefix: string,
+  { pool, gpu, resources, maxReplicas }: PoolDemand,
+  problems: Problems,
+): void {
   if (!pool) return;
   if (gpu && pool.gpusPerNode === 0) {
     problems.add(`${prefix}gpu`, gpu.count, `cannot be met by the pool '${pool.name}', whose nodes have no GPU`);
   } else if (gpu?.isWhole && gpu.count > pool.gpusPerNode) {
     const has = `whose nodes have ${pool.gpusPerNode}`;
     problems.add(`${prefix}gpu`, gpu.count, `is more than the pool '${pool.name}' can give, ${has}`);
+  } else if (gpu?.isWhole && pool.maxNodes !== undefined && maxReplicas !== undefined) {
+    const room = pool.maxNodes * Math.floor(pool.gpusPerNode / gpu.count);
+    const has = `which has room for ${room}: raise its maxNodes`;
+    if (maxReplicas > room) {
+      problems.add(`${prefix}replicas.max`, maxReplicas, `does not fit the pool '${pool.name}', ${has}`);
+    }
   }
   for (const name of ['cpu', 'memory'] as const) {
     const [asked, given] = [quantityValue(resources[name] ?? ''), quantityValue(pool[name] ?? '')];

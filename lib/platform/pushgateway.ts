@@ -77,6 +77,9 @@ export const PUSHGATEWAY_PORT = 9091;
 const NAME = 'pushgateway';
 const USER = 65534;
 
+/** Without these labels of its pod, a new pod does not start new series. @internal */
+export const PUSHGATEWAY_RELABELINGS = [{ action: 'labeldrop', regex: 'pod|service|container|endpoint' }];
+
 /** @internal */
 export interface PushgatewayServerProps {
   readonly namespace: string;
@@ -135,7 +138,7 @@ export class PushgatewayServer extends Construct {
             port: 'http',
             // The pushed job, namespace and model are those of the pushing job, not of the Pushgateway's pod.
             honorLabels: true,
-            relabelings: [{ action: 'labeldrop', regex: 'pod|service|container|endpoint' }],
+            relabelings: PUSHGATEWAY_RELABELINGS,
           },
         ],
       },

@@ -6,6 +6,7 @@ import {
   ANNOTATIONS,
   CAPTURE_DEFAULTS,
   CAPTURE_FILE_VERSION,
+  CAPTURE_FOLDERS,
   CAPTURE_HASH_KEY,
   CAPTURE_PATHS,
   CAPTURE_PORT,
@@ -71,6 +72,7 @@ export class CaptureCollector extends Construct {
       metadata: { ...this.metadata(), annotations: { ...settings.serviceAccountAnnotations } },
       automountServiceAccountToken: false,
     });
+    this.declareAccess();
     this.networkPolicy();
     new k8s.KubeDeployment(this, 'Resource', { metadata: this.metadata(), spec: this.deployment(config) });
     new k8s.KubeService(this, 'Service', {
@@ -96,6 +98,19 @@ export class CaptureCollector extends Construct {
         podMetricsEndpoints: [{ port: PORT_NAME, path: CAPTURE_PATHS.metrics, honorLabels: true }],
       },
     });
+  }
+
+  /** What came is put there as it came, and nobody else writes there; it is never looked at again from here. */
+  private declareAccess(): void {
+    const { platform, log } = this.props;
+    const { events, labels } = CAPTURE_FOLDERS;
+    for (const [folder, purpose] of [
+      [events, 'events of calls'],
+      [labels, 'labels that come later'],
+    ] as const) {
+      const may = { reads: false, writes: true, deletes: false, purpose };
+      platform._access.add({ serviceAccountName: this.name, uri: `${log}/${folder}`, ...may });
+    }
   }
 
   private get selector(): Record<string, string> {

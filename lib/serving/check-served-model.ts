@@ -93,6 +93,10 @@ function checkEngine(
   if (minReplicas === 0 && (target?.metric === 'cpu' || target?.metric === 'memory')) {
     problems.add('replicas.target', target.metric, 'cannot scale to zero: without a pod it has no value');
   }
+  if (pool?.spot && !pool.onDemandFallback) {
+    const remedy = "make the pool with 'onDemandFallback: true', or take one without spot capacity";
+    problems.add('pool', pool.name, `has spot capacity only: while there is none, the model is not served: ${remedy}`);
+  }
   if (pool && !engine._selectsNodes) {
     const remedy = 'enable its feature flags and say so with ServingEngine.kserveKnative({ nodeSelection: true })';
     problems.add(

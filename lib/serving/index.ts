@@ -1,5 +1,6 @@
 export { Capture, type CaptureOptions, type CaptureReplicas } from './capture';
 export * from './exposure';
+export { ModelGateway, type ModelGatewayProps } from './model-gateway';
 export * from './model-source';
 export { type LabelledMetric, type RolloutAnalysisOptions } from './rollout-analysis';
 export {

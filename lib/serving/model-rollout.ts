@@ -119,6 +119,10 @@ export class ModelRollout extends Construct {
       subjects: [{ kind: 'ServiceAccount', name: this.name, namespace: platform.namespace }],
     });
     platform._executor.bind(this, 'ExecutorBinding', this.name);
+    platform._access.addForArtifacts(model.name, {
+      ...{ serviceAccountName: this.name, reads: true, writes: true, deletes: false, archives: true },
+      purpose: 'keeps artifacts that serve, and lets those of archived versions expire',
+    });
     const prometheus = new URL(file.prometheus);
     const port = Number(prometheus.port || (prometheus.protocol === 'https:' ? 443 : 80));
     platform._network.policy(

@@ -11,6 +11,7 @@ import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { BootstrapChart } from '../platform/mlops-app';
 import { checkEgress, type EgressRule } from '../platform/network-policies';
 import { type NodePool } from '../platform/node-pool';
+import { type ObjectGrant } from '../platform/object-grant';
 import { objectMetadata } from '../platform/object-metadata';
 import { type SecretReference } from '../platform/secret-reference';
 import { DEFAULT_STORAGE_INITIALIZER_IMAGE } from '../platform/storage-initializer';
@@ -150,6 +151,15 @@ export interface ServedModelProps {
   readonly secrets?: { readonly [name: string]: SecretReference };
 
   /**
+   * What the servers do with folders of an object store beside the model's artifacts, which they load: the cloud half makes permissions of
+   * it. Artifacts of later versions are looked for in `modelStore` of the platform and of the model's training; where versions are trained
+   * elsewhere, say here where they lie.
+   *
+   * @default - nothing
+   */
+  readonly access?: readonly ObjectGrant[];
+
+  /**
    * Addresses that the servers may reach beside the object store on 443, for example a store of one's own.
    *
    * @default - none
@@ -260,6 +270,7 @@ export class ServedModel extends Construct {
     if (captured && this.predictionLogUri !== undefined) {
       new CaptureCollector(this, 'Capture', { platform, model, settings: captured, log: this.predictionLogUri });
     }
+    this.declareAccess(props);
     servingPolicy(this, spec, { platform, callers: props.callers ?? [] });
     if (spec.engine._deploymentMode) new KserveServing(this, 'Kserve', spec);
     else new DeploymentServing(this, 'Deployment', spec, plan?.argo?.strategy);
@@ -343,6 +354,18 @@ export class ServedModel extends Construct {
       );
     }
     problems.throwIfAny();
+  }
+
+  /** A roll-out brings any version, so the servers must be able to load all of them. */
+  private declareAccess({ source, access = [] }: ServedModelProps): void {
+    const { platform, model, serviceAccountName } = this;
+    platform._access.addArtifacts(model.name, source.modelUri);
+    if (platform.modelStore !== undefined)
+      platform._access.addArtifacts(model.name, `${platform.modelStore}/${model.name}`);
+    const purpose = 'artifacts that are served';
+    const loads = { serviceAccountName, reads: true, writes: false, deletes: false, purpose };
+    platform._access.addForArtifacts(model.name, loads);
+    for (const grant of access) platform._access.add(grant._access(serviceAccountName, "the user's servers"));
   }
 
   private disruptionBudget(): void {

@@ -49,6 +49,7 @@ export class ArgoTraining extends Construct {
       metadata,
       spec: {
         entrypoint: ENTRYPOINT,
+        onExit: props.conclude.name,
         serviceAccountName: props.serviceAccount,
         arguments: {
           parameters: [
@@ -93,7 +94,7 @@ export class ArgoTraining extends Construct {
   }
 
   private templates(): ArgoTemplate[] {
-    const { admit, steps, rollout } = this.props;
+    const { admit, conclude, steps, rollout, admitServiceAccount } = this.props;
     const judges = new Set(steps.filter((step) => step.judges).map(({ name }) => name));
     return [
       {
@@ -107,9 +108,10 @@ export class ArgoTraining extends Construct {
         name: PIPELINE,
         dag: { tasks: [...steps.map((step) => dagTask(step, judges)), ...(rollout ? [ROLLOUT_TASK] : [])] },
       },
-      { ...this.template(admit), serviceAccountName: this.props.admitServiceAccount },
+      { ...this.template(admit), serviceAccountName: admitServiceAccount },
       ...steps.map((step) => this.template(step)),
       ...(rollout ? [rollout] : []),
+      { ...this.template(conclude), serviceAccountName: admitServiceAccount },
     ];
   }
 

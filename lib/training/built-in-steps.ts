@@ -38,6 +38,9 @@ export interface BuiltInStepsOptions {
 const JUDGE: ContainerResources = { cpu: '100m', memory: '128Mi', memoryLimit: '256Mi' };
 const READ_DATA: ContainerResources = { cpu: '1', memory: '512Mi', memoryLimit: '1Gi' };
 
+/** How Argo tells an exit handler what became of the workflow. */
+const WORKFLOW_STATUS = '{{workflow.status}}';
+
 const variable = (name: string): string => `$(${name})`;
 const { runId, runReason, workspaceUri, dataUri, modelUri, evaluationUri } = STEP_ENVIRONMENT;
 const inWorkspace = (path: string): string => `${variable(workspaceUri)}/${path}`;
@@ -110,6 +113,15 @@ export function builtInSteps(options: BuiltInStepsOptions): Record<keyof typeof 
       args: renderArguments(COMMANDS.promote, {
         ...{ model, to: LIFECYCLE.production, ...run },
         ...{ registry, decisions, namespace: options.namespace },
+      }),
+      config: [],
+      resources: JUDGE,
+    },
+    conclude: {
+      name: BUILT_IN_STEPS.conclude,
+      command: COMMANDS.conclude,
+      args: renderArguments(COMMANDS.conclude, {
+        ...{ model, namespace: options.namespace, run: run.run, status: WORKFLOW_STATUS },
       }),
       config: [],
       resources: JUDGE,

@@ -12,8 +12,8 @@ import { type Workspace } from './workspace';
 /** Time between the starts of two runs unless another is asked for. */
 export const DEFAULT_COOLDOWN = Duration.hours(6);
 
-/** How long finished runs are kept unless something else is asked for. */
-export const DEFAULT_KEEP_RUNS = Duration.days(7);
+/** How long finished runs are kept unless something else is asked for: of a weekly training, the last two are always there. */
+export const DEFAULT_KEEP_RUNS = Duration.days(15);
 
 /** The props of a pipeline that can be wrong by themselves. */
 export interface PipelineSettings {

@@ -41,7 +41,9 @@ export interface EngineProps {
   readonly deadlineSeconds: number;
   readonly keepSeconds: number;
   readonly serviceAccount: string;
-  /** Account of the step that reads the recent runs. */
+  /** Says what became of a run; a Job has no place for it. */
+  readonly conclude: RunStep;
+  /** Account of the steps that read the recent runs. */
   readonly admitServiceAccount: string;
   readonly imagePullSecrets?: readonly string[];
   readonly workspace: Workspace;

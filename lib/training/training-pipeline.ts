@@ -6,6 +6,7 @@ import { type Model } from '../model/model';
 import { type QualityGates } from '../model/quality-gates';
 import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { checkEgress, type EgressRule, egressTo } from '../platform/network-policies';
+import { type ObjectGrant } from '../platform/object-grant';
 import { objectMetadata } from '../platform/object-metadata';
 import { type ServedModel } from '../serving/served-model';
 import { Problems } from '../validation/problems';
@@ -17,6 +18,7 @@ import { orderSteps } from './order-steps';
 import { type ExtraStep, type TrainingSteps } from './pipeline-step';
 import { builtInStep, type RunContext } from './run-step';
 import { checkRolloutStart, ROLLOUT_STEP, RolloutStartAccount, rolloutTemplate } from './start-rollout';
+import { declareTrainingAccess } from './training-access';
 import { type EngineProps, TrainingEngine } from './training-engine';
 import { type Workspace } from './workspace';
 
@@ -113,9 +115,9 @@ export interface TrainingPipelineProps {
 
   /**
    * How long a finished run is kept in the cluster. The loop counts recent runs, so at least a day and longer than the
-   * cooldown.
+   * cooldown; the alert `TrainingInVain` sees two runs in a row only where the first is still kept when the second ends.
    *
-   * @default Duration.days(7)
+   * @default Duration.days(15)
    */
   readonly keepRuns?: Duration;
 
@@ -147,6 +149,14 @@ export interface TrainingPipelineProps {
    * @default - none: EKS Pod Identity needs none
    */
   readonly serviceAccountAnnotations?: { readonly [key: string]: string };
+
+  /**
+   * What the user's steps do with folders of an object store beside the workspace, `trainingDataUri` and checkpoints, which they are given by
+   * themselves: the cloud half makes permissions of it. For example `ObjectGrant.read('s3://acme-lake/payments')`.
+   *
+   * @default - nothing
+   */
+  readonly access?: readonly ObjectGrant[];
 
   /**
    * Addresses that the steps may reach beside the object store, tracking server, Pushgateway and API server.
@@ -232,6 +242,7 @@ export class TrainingPipeline extends Construct {
       const metadata = this.metadata(model.objectName('rolloutStart'));
       new RolloutStartAccount(this, 'RolloutStart', { platform, model, metadata });
     }
+    declareTrainingAccess(platform._access, this, props);
     if (props.egress?.length) {
       const pods = { [LABELS.component]: this.component, [LABELS.model]: model.name };
       platform._network.policy(this.name, pods, undefined, props.egress.map(egressTo), this);
@@ -252,6 +263,7 @@ export class TrainingPipeline extends Construct {
       imagePullSecrets: props.imagePullSecrets,
       workspace: props.workspace,
       admit: builtInStep(context, builtIn.admit, []),
+      conclude: builtInStep(context, builtIn.conclude, []),
       steps,
       rollout: props.rollout && rolloutTemplate(model),
     };

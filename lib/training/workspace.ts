@@ -73,7 +73,12 @@ export class Workspace {
   }
 
   private constructor(
-    private readonly uri: string | undefined,
+    /**
+     * Folder in the object store; undefined for a volume.
+     *
+     * @internal
+     */
+    public readonly _uri: string | undefined,
     /** @internal */
     public readonly _volume: WorkspaceVolume | undefined,
   ) {}
@@ -85,6 +90,6 @@ export class Workspace {
    * @internal
    */
   public _uriOf(runId: string): string {
-    return this.uri === undefined ? `file://${WORKSPACE_MOUNT}` : `${this.uri}/${runId}`;
+    return this._uri === undefined ? `file://${WORKSPACE_MOUNT}` : `${this._uri}/${runId}`;
   }
 }

@@ -106,5 +106,22 @@ export const TRAINING = newDashboard({
         alerts: ['DataDriftDetected'],
       }),
     ],
+    Runs: [
+      lines({
+        title: 'Runs without a new version',
+        description:
+          'Training runs in a row that registered no version: they failed, or the data or the candidate was refused. Of trainings on Argo Workflows.',
+        unit: 'short',
+        queries: [[gauge(select(METRICS.trainingRunsInVain), MODEL), '{{model}}']],
+        limits: [
+          { value: null, color: 'green' },
+          { value: 1, color: 'orange' },
+          { value: 2, color: 'red' },
+        ],
+        width: 24,
+        min: 0,
+        alerts: ['TrainingInVain', 'TrainingRunFailed'],
+      }),
+    ],
   },
 });

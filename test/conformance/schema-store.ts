@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
 import { basename, join } from 'node:path';
 import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 import { loadAll } from 'js-yaml';
@@ -37,6 +38,8 @@ const FORMATS = {
   int64: { type: 'number', validate: (value: number) => Number.isInteger(value) },
   double: true,
   byte: /^[A-Za-z0-9+/]*={0,2}$/,
+  ipv4: isIPv4,
+  ipv6: isIPv6,
   'date-time': (value: string) => !Number.isNaN(Date.parse(value)),
 } as const;
 

@@ -273,8 +273,11 @@ test('annotations are filled in', () => {
         alertname: 'ModelAccuracyDegraded',
         exp_alerts: [
           {
-            exp_labels: { severity: 'critical', model: 'churn', namespace: 'ml', version: 'v3' },
-            exp_annotations: { ...annotations, summary: 'churn v3: accuracy is 0.72, below 0.93' },
+            exp_labels: {
+              ...{ part_of: 'cdk8s-mlops', severity: 'critical', tier: 'model', topic: 'performance' },
+              ...{ model: 'churn', namespace: 'ml', version: 'v3' },
+            },
+            exp_annotations: { ...annotations, summary: 'churn v3: accuracy is 0.72, below 0.93', value: '0.72' },
           },
         ],
       },

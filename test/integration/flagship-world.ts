@@ -9,15 +9,16 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { MlopsApp } from 'cdk8s-mlops';
+import { MlModelPlatform, MlopsApp, type ObjectAccess } from 'cdk8s-mlops';
 import { LABELS } from 'cdk8s-mlops/contract';
 import { environments } from '../../examples/fraud-detection/config';
 import { fraudDetection } from '../../examples/fraud-detection/fraud-detection';
 import { bundleApp } from '../support/bundle';
 import { type ApiReply, type ApiRequest, KubernetesFront, notFound } from '../support/kubernetes-front';
 import { find, type Rendered } from '../support/synth';
+import { GuardedStore } from './guarded-store';
 import { type PodResult, runPod } from './pod';
-import { startMlflow, startMoto, storeEnvironment } from './real-servers';
+import { startMlflow, startMoto } from './real-servers';
 import { freePort, Server, untilReady } from './server';
 
 const APPS = ['drift-checker', 'gate-evaluator'] as const;
@@ -25,7 +26,7 @@ const [config] = environments;
 
 /**
  * The flagship example with the real object store, tracking server and Pushgateway where its manifests say that they are, and its pods
- * run as they were rendered. Only the API server's answers are the test's; test/upstream asks the real one.
+ * run as they were rendered, with the permissions that the cloud half gives to their accounts. Only the API server's answers are the test's; test/upstream asks the real one.
  */
 export class FlagshipWorld {
   /** An address of this machine that nothing else listens on, so that the rendered ports can be taken. */
@@ -33,19 +34,30 @@ export class FlagshipWorld {
   public readonly mlflow = `http://${this.host}:5000`;
   public readonly pushgateway = `http://${this.host}:9091`;
   public readonly directory = mkdtempSync(join(tmpdir(), 'flagship-'));
-  public readonly objects: Rendered[] = this.synthesize();
+  public readonly objects: Rendered[];
+  /** What its pods do with objects, as it is declared. */
+  public readonly access: readonly ObjectAccess[];
   /** Workflows of the namespace, by name; a test may give them a status. */
   public readonly workflows = new Map<string, Rendered>();
 
   private readonly servers: Server[] = [];
-  private env: Record<string, string> = {};
   private front: KubernetesFront | undefined;
   private s3: S3Client | undefined;
+  private guarded: GuardedStore | undefined;
+
+  constructor() {
+    const app = new MlopsApp({ outdir: join(this.directory, 'manifests') });
+    fraudDetection(app, config!);
+    this.objects = app.charts.flatMap((chart) => chart.toJson());
+    this.access = app.node.findAll().find((each) => each instanceof MlModelPlatform)!.objectAccess;
+  }
 
   /** Starts all servers, and bundles both programs. */
   public async start(): Promise<void> {
     for (const app of APPS) bundleApp(app, join(this.directory, app));
     const moto = await startMoto(this.host);
+    this.guarded = await GuardedStore.before(moto.url, this.host);
+    this.guarded.allow(this.access);
     const rendered = find(this.objects, 'Deployment', 'mlflow').spec.template.spec.containers[0].command as string[];
     const allowed = rendered[rendered.indexOf('--allowed-hosts') + 1]!;
     const args = ['--allowed-hosts', `${allowed},${this.host}:5000`];
@@ -54,7 +66,6 @@ export class FlagshipWorld {
     const gateway = await Server.start('prometheus-pushgateway', listen, {}, `${this.pushgateway}/-/ready`);
     this.servers.push(moto.server, mlflow.server, gateway);
     this.front = await KubernetesFront.start((request) => Promise.resolve(this.answer(request)), this.host);
-    this.env = { ...storeEnvironment(moto.url), AWS_REGION: config!.region, ...this.front.env };
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
     this.s3 = new S3Client({ endpoint: moto.url, region: config!.region, credentials, forcePathStyle: true });
     const where = { LocationConstraint: 'eu-central-1' } as const;
@@ -65,6 +76,7 @@ export class FlagshipWorld {
   public async stop(): Promise<void> {
     this.s3?.destroy();
     await this.front?.stop();
+    await this.guarded?.stop();
     for (const server of this.servers) await server.stop();
     rmSync(this.directory, { recursive: true, force: true });
   }
@@ -85,19 +97,25 @@ export class FlagshipWorld {
     return this.s3!;
   }
 
+  /** What stands before the object store, and knows who asked for what. */
+  public get guard(): GuardedStore {
+    return this.guarded!;
+  }
+
   /** Runs a container of a training's template in a run. */
   public trainingStep(
     name: string,
-    { run, reason }: { readonly run: string; readonly reason: string },
+    { run, reason, status = '' }: { readonly run: string; readonly reason: string; readonly status?: string },
     objects = this.objects,
   ): Promise<PodResult> {
-    const { templates } = find(objects, 'WorkflowTemplate', 'fraud-detector-training').spec;
+    const { templates, serviceAccountName } = find(objects, 'WorkflowTemplate', 'fraud-detector-training').spec;
     const text = JSON.stringify(templates.find((template: Rendered) => template.name === name));
     const expanded = text
       .replaceAll('{{workflow.name}}', run)
+      .replaceAll('{{workflow.status}}', status)
       .replaceAll(/\{\{workflow\.parameters\.reason\}\}/g, reason);
     const template = JSON.parse(expanded);
-    return this.pod(template, template.container);
+    return this.pod({ serviceAccountName, ...template }, template.container);
   }
 
   /** Runs the drift check, or that of performance alone. */
@@ -123,7 +141,8 @@ export class FlagshipWorld {
     const app = APPS.find((each) => container.image.includes(each))!;
     const service = (name: string): string => `${name}.${config!.namespace}.svc`;
     return runPod({
-      ...{ pod, container, objects: this.objects, env: this.env, meanwhile },
+      ...{ pod, container, objects: this.objects, meanwhile },
+      env: { ...this.guard.credentials(pod.serviceAccountName), AWS_REGION: config!.region, ...this.front!.env },
       app: join(this.directory, app),
       dockerfile: readFileSync(join(__dirname, `../../apps/${app}/Dockerfile`), 'utf8'),
       hosts: { [service('mlflow')]: this.host, [service('pushgateway')]: this.host },
@@ -173,11 +192,5 @@ export class FlagshipWorld {
     await connection.run(`COPY (${query}) TO '${file}' (FORMAT parquet)`);
     connection.closeSync();
     return readFileSync(file);
-  }
-
-  private synthesize(): Rendered[] {
-    const app = new MlopsApp({ outdir: join(this.directory, 'manifests') });
-    fraudDetection(app, config!);
-    return app.charts.flatMap((chart) => chart.toJson());
   }
 }

@@ -34,7 +34,8 @@ export class Server {
     return server;
   }
 
-  private output = '';
+  /** What the server has written so far, to both of its outputs. */
+  public output = '';
   private ended = false;
 
   private constructor(private readonly child: ChildProcess) {

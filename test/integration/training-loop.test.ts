@@ -5,8 +5,10 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { Chart } from 'cdk8s';
 import {
   Mlflow,
+  MlflowDatabaseConnection,
   MlModelPlatform,
   MlopsApp,
+  type ObjectAccess,
   QualityGates,
   SecretReference,
   TrainingPipeline,
@@ -134,7 +136,10 @@ test('its candidate passes the gates without a champion, and is registered with 
 });
 
 test('a pipeline that promotes makes it champion, by exactly the arguments that are rendered', async () => {
-  const promoted = succeeded(await world.trainingStep('promote', FIRST, promotingPipeline()));
+  const { objects, access } = promotingPipeline();
+  world.guard.allow(access);
+  const promoted = succeeded(await world.trainingStep('promote', FIRST, objects));
+  world.guard.allow(world.access);
   expect(promoted.stdout).toContain('fraud-detector: version 1 is champion');
   expect((await registry.versionByAlias(MODEL, 'champion'))?.version).toBe('1');
   const exposed = await pushed();
@@ -145,15 +150,16 @@ test('a pipeline that promotes makes it champion, by exactly the arguments that 
 });
 
 /** The flagship's pipeline, for a model that no ServedModel serves. */
-function promotingPipeline(): Rendered[] {
+function promotingPipeline(): { readonly objects: Rendered[]; readonly access: readonly ObjectAccess[] } {
   const chart = new Chart(new MlopsApp({ outdir: join(world.directory, 'promoting') }), 'training');
   const { namespace, images } = config!;
-  const databaseUri = SecretReference.of('mlflow-database', 'uri');
+  const database = MlflowDatabaseConnection.uri(SecretReference.of('mlflow-database', 'uri'));
+  const platform = new MlModelPlatform(chart, 'platform', {
+    ...{ namespace, images, modelStore: `s3://${buckets.models}` },
+    mlflow: Mlflow.postgres({ database, artifactsDestination: `s3://${buckets.mlflow}/artifacts` }),
+  });
   new TrainingPipeline(chart, 'training', {
-    platform: new MlModelPlatform(chart, 'platform', {
-      ...{ namespace, images, modelStore: `s3://${buckets.models}` },
-      mlflow: Mlflow.postgres({ databaseUri, artifactsDestination: `s3://${buckets.mlflow}/artifacts` }),
-    }),
+    platform,
     model: fraudDetector,
     schedule: '0 2 * * 0',
     workspace: Workspace.objectStore(`s3://${buckets.training}/runs`),
@@ -162,7 +168,7 @@ function promotingPipeline(): Rendered[] {
     trainingDataUri: `s3://${buckets.training}/data`,
     promotes: true,
   });
-  return chart.toJson();
+  return { objects: chart.toJson(), access: platform.objectAccess };
 }
 
 /** A week goes by: the version answers, and its training is long over. */
@@ -313,6 +319,40 @@ test('a run within the cooldown is ended, whoever asks, and a worse candidate is
   const judged = succeeded(await step('gate', run));
   expect([output(judged, 'passed'), output(judged, 'verdict')]).toEqual(['false', 'fail']);
   expect(judged.stdout).toContain('accuracy.comparison: 0.925 against 0.931 is worse by 0.006');
+});
+
+test('what became of the runs is told, to whoever asks the Pushgateway', async () => {
+  const inVain = `ml_training_runs_in_vain{instance="",job="gate-evaluator",model="${MODEL}",namespace="${config!.namespace}"}`;
+  const conclude = (run: string, status: string): Promise<PodResult> =>
+    world.trainingStep('conclude', { run, reason: 'manual', status });
+  const [retraining] = [...world.workflows.values()].filter(({ status }) => status?.nodes);
+  retraining.status.phase = 'Running';
+  retraining.status.nodes.register = { templateName: 'register', phase: 'Succeeded' };
+  const registered = succeeded(await conclude(retraining.metadata.name, 'Succeeded'));
+  expect(registered.stdout).toContain('registered; 0 runs in a row registered no version');
+  expect(await pushed()).toContain(`${inVain} 0`);
+  retraining.status.phase = 'Succeeded';
+  // The one whose candidate was refused, as if it had been admitted.
+  admittedWorkflow({ run: 'run-3', reason: 'manual' }, new Date(Date.now() + 1000));
+  expect(succeeded(await conclude('run-3', 'Succeeded')).stdout).toContain('refused; 1 runs in a row');
+  expect(await pushed()).toContain(`${inVain} 1`);
+});
+
+test('no pod was denied anything, and those that work with objects used what they may', () => {
+  expect(world.guard.denials).toEqual([]);
+  const used = [...world.guard.used].map(([account, actions]) => [account, [...actions].sort()]);
+  const [encrypt, decrypt] = ['kms:GenerateDataKey', 'kms:Decrypt'];
+  const compacts = [decrypt, encrypt, 's3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObject'];
+  expect(Object.fromEntries(used)).toEqual({
+    [`${MODEL}-capture`]: [encrypt, 's3:PutObject'],
+    // Also the lock of the compaction is taken away.
+    [`${MODEL}-drift-check`]: compacts,
+    [`${MODEL}-performance`]: compacts,
+    // Also what the one that promotes has done.
+    [`${MODEL}-training`]: [
+      ...[decrypt, encrypt, 's3:GetObject', 's3:GetObjectTagging', 's3:ListBucket', 's3:PutObject'],
+    ],
+  });
 });
 
 /** A day of payments that are not those of the training: 500 an hour of the champion, and some of a shadow. */

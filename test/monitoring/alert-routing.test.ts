@@ -5,6 +5,7 @@ import {
   type AlertRoutingProps,
   AlertRule,
   AlertSeverity,
+  AlertTier,
   DriftAlerting,
   ModelSource,
   Receiver,
@@ -14,7 +15,7 @@ import {
   StorageInitializer,
 } from 'cdk8s-mlops';
 import { METRICS } from 'cdk8s-mlops/contract';
-import { DEFAULT_ALERTS } from '../../lib/monitoring/default-rules';
+import { DEFAULT_ALERTS } from '../../lib/monitoring/alert-names';
 import {
   find,
   identities,
@@ -64,13 +65,13 @@ test('without a routing nothing is rendered', () => {
   expect(identities(rendered(chart)).filter((each) => each.startsWith('AlertmanagerConfig'))).toEqual([]);
 });
 
-test('by default every alert of a model goes to the one receiver', () => {
+test('by default every alert of this library in the namespace goes to the one receiver', () => {
   const { route: top, receivers, inhibitRules } = specOf(route().chart);
   expect(top).toEqual({
     receiver: 'none',
     matchers: [
       { name: 'namespace', matchType: '=', value: 'ml' },
-      { name: 'model', matchType: '=~', value: '.+' },
+      { name: 'part_of', matchType: '=', value: 'cdk8s-mlops' },
     ],
     groupBy: ['alertname', 'model'],
     groupWait: '30s',
@@ -94,6 +95,7 @@ test('all the props', () => {
       {
         receivers: [pagerDuty, slack],
         severities: [CRITICAL],
+        tiers: [AlertTier.DATA, AlertTier.MODEL],
         alerts: ['DataDriftDetected', 'DriftCheckSilent'],
         models: [MODEL],
         labels: { topic: 'drift' },
@@ -118,6 +120,7 @@ test('all the props', () => {
       receiver: 'pagerduty+slack',
       matchers: [
         { name: 'severity', matchType: '=', value: 'critical' },
+        { name: 'tier', matchType: '=~', value: 'data|model' },
         { name: 'alertname', matchType: '=~', value: 'DataDriftDetected|DriftCheckSilent' },
         { name: 'model', matchType: '=', value: 'churn' },
         { name: 'topic', matchType: '=', value: 'drift' },

@@ -1,5 +1,12 @@
 import { Duration } from 'cdk8s';
-import { AlertAggregation, AlertComparison, AlertRule, type AlertRuleOptions, AlertSeverity } from 'cdk8s-mlops';
+import {
+  AlertAggregation,
+  AlertComparison,
+  AlertRule,
+  type AlertRuleOptions,
+  AlertSeverity,
+  AlertTier,
+} from 'cdk8s-mlops';
 import { METRICS } from 'cdk8s-mlops/contract';
 import { problemsOf } from '../support/synth';
 
@@ -26,21 +33,45 @@ test('every option reaches the rule', () => {
   const rule = AlertRule.threshold({
     ...COMMON,
     severity: AlertSeverity.CRITICAL,
-    metric,
+    tier: AlertTier.DATA,
+    topic: 'drift',
+    metric: METRICS.featureDriftScore.name,
     comparison: AlertComparison.BELOW,
     threshold: 0,
     aggregation: AlertAggregation.SUM,
     where: { feature: 'time since "last" payment' },
     for: Duration.minutes(30),
+    runbookUrl: 'https://runbooks.example/Something',
   });
   expect(rule._compile(SCOPE)).toEqual({
     alert: 'Something',
-    expr: 'sum by (model, namespace, version) (ml_model_recall{model="churn", namespace="ml", feature="time since \\"last\\" payment"}) < 0',
+    expr: 'sum by (model, namespace, version) (ml_feature_drift_score{model="churn", namespace="ml", feature="time since \\"last\\" payment"}) < 0',
     for: '1800s',
-    labels: { severity: 'critical', model: 'churn', namespace: 'ml' },
-    annotations: { summary: 'something is wrong', description: 'look at it' },
+    labels: {
+      ...{ part_of: 'cdk8s-mlops', severity: 'critical', tier: 'data', topic: 'drift' },
+      ...{ model: 'churn', namespace: 'ml' },
+    },
+    annotations: {
+      ...{ summary: 'something is wrong', description: 'look at it', value: '{{ printf "%.4g" $value }}' },
+      runbook_url: 'https://runbooks.example/Something',
+    },
   });
-  expect(rule.metric).toBe(metric);
+  expect(rule.metric).toBe(METRICS.featureDriftScore.name);
+});
+
+test('a rule that says no more than it must is about the model, of no topic', () => {
+  const { labels, annotations } = AlertRule.promql({ ...COMMON, expr: 'up == 0' })._compile(SCOPE);
+  expect(labels).toEqual({
+    ...{ part_of: 'cdk8s-mlops', severity: 'warning', tier: 'model', model: 'churn', namespace: 'ml' },
+  });
+  expect(annotations).not.toHaveProperty('runbook_url');
+});
+
+test('without a model it is of all models of the namespace', () => {
+  const rule = AlertRule.threshold({ ...COMMON, metric, comparison: AlertComparison.BELOW, threshold: 0.5 });
+  const { expr, labels } = rule._compile({ namespace: 'ml' });
+  expect(expr).toBe('min by (model, namespace, version) (ml_model_recall{namespace="ml"}) < 0.5');
+  expect(labels).not.toHaveProperty('model');
 });
 
 test('a time that is too old, and one that is not there', () => {
@@ -106,21 +137,102 @@ test('bad options are all reported', () => {
     where: { 'a-b': 'x y', model: 'other' },
   };
   const build = (): AlertRule =>
-    AlertRule.threshold({ ...COMMON, ...threshold, alert: 'My alert', summary: ' ', description: '' });
-  expect(problemsOf(build)).toHaveLength(7);
-  expect(build).toThrow("AlertRule 'My alert' has 7 problems:");
+    AlertRule.threshold({
+      ...{ ...COMMON, ...threshold, alert: 'My alert', summary: ' ', description: '' },
+      ...{ topic: 'My topic', runbookUrl: 'runbooks', for: Duration.millis(10) },
+    });
+  expect(build).toThrow("AlertRule 'My alert' has 10 problems:");
+  expect(problemsOf(build)).toEqual([
+    "'alert' ('My alert') must be letters, digits and underscores, for example DataDriftDetected",
+    "'summary' (' ') must say something: people are woken by it",
+    "'description' ('') must say something: people are woken by it",
+    "'topic' ('My topic') must be lower-case letters, digits and dashes, for example 'drift'",
+    expect.stringMatching(/^'runbookUrl' \('runbooks'\) must be/),
+    "'for' ('10 millis') must be whole seconds",
+    "'metric' ('a-b') is exported by nothing: it must be a metric of the contract, metrics of others are for AlertRule.promql",
+    "'threshold' (NaN) must be a finite number",
+    "'where.a-b' ('x y') must be the name of a label",
+    "'where.model' ('other') is set by whoever watches the model: leave it out",
+  ]);
   const limit = { metric, comparison: AlertComparison.ABOVE, threshold: 1 };
-  const whereAnyOf = { a: [], version: ['v1'], model: ['x'], 'a-b': ['x'] };
-  expect(
-    problemsOf(() => AlertRule.threshold({ ...COMMON, ...limit, where: { version: 'v1' }, whereAnyOf })),
-  ).toHaveLength(4);
+  const whereAnyOf = { estimated: [], version: ['v1'], model: ['x'] };
+  expect(problemsOf(() => AlertRule.threshold({ ...COMMON, ...limit, where: { version: 'v1' }, whereAnyOf }))).toEqual([
+    "'whereAnyOf.model' (['x']) is set by whoever watches the model: leave it out".replace("['x']", '["x"]'),
+    "'whereAnyOf.estimated' ([]) must name at least one value",
+    "'whereAnyOf.version' ([\"v1\"]) stands under 'where' too: keep one",
+  ]);
   expect(problemsOf(() => AlertRule.threshold({ ...COMMON, ...limit, rateOver: Duration.seconds(0) }))).toHaveLength(1);
-  const quantile = { ...limit, threshold: Infinity, quantile: 1, over: Duration.seconds(0) };
-  expect(problemsOf(() => AlertRule.quantile({ ...COMMON, ...quantile }))).toHaveLength(3);
+  const quantile = { ...limit, metric: METRICS.inferenceDuration.name, threshold: Infinity, quantile: 1 };
+  expect(problemsOf(() => AlertRule.quantile({ ...COMMON, ...quantile, over: Duration.seconds(0) }))).toHaveLength(3);
   expect(problemsOf(() => AlertRule.ratio({ ...COMMON, ...limit, of: 'a b', minCount: 0 }))).toHaveLength(3);
   expect(problemsOf(() => AlertRule.promql({ ...COMMON, expr: ' ' }))[0]).toMatch(/must not be empty/);
   expect(problemsOf(() => AlertRule.age({ ...COMMON, metric, maxAge: Duration.seconds(0) }))[0]).toMatch(/a second/);
-  expect(problemsOf(() => AlertRule.promql({ ...COMMON, expr: 'x', for: Duration.millis(10) }))[0]).toMatch(
-    /whole seconds/,
-  );
+});
+
+describe('what cannot be', () => {
+  const above = { comparison: AlertComparison.ABOVE, threshold: 1 };
+  const threshold = (more: object): readonly string[] =>
+    problemsOf(() => AlertRule.threshold({ ...COMMON, ...above, metric, ...more }));
+
+  test('a metric that nothing exports', () => {
+    expect(threshold({ metric: 'ml_model_recal' })).toEqual([
+      "'metric' ('ml_model_recal') is exported by nothing: it must be a metric of the contract; did you mean 'ml_model_recall'?, metrics of others are for AlertRule.promql",
+    ]);
+    expect(threshold({ metric: METRICS.inferenceDuration.name })[0]).toMatch(/is a histogram: use AlertRule.quantile/);
+    expect(
+      problemsOf(() => AlertRule.quantile({ ...COMMON, ...above, metric: METRICS.recall.name, quantile: 0.5 })),
+    ).toEqual([
+      "'metric' ('ml_model_recall') is a gauge and no histogram: it must be one of ml_prediction_value, ml_inference_duration_seconds",
+    ]);
+    const count = { ...COMMON, ...above, metric: 'ml_inference_duration_seconds_count' };
+    expect(AlertRule.threshold({ ...count, rateOver: Duration.minutes(5) }).metric).toBe(count.metric);
+  });
+
+  test('a label that the metric does not have', () => {
+    expect(threshold({ where: { estimate: 'true' } })).toEqual([
+      "'where.estimate' ('true') is no label of 'ml_model_recall', which has model, version, namespace, estimated; did you mean 'estimated'?",
+    ]);
+    expect(threshold({ whereAnyOf: { feature: ['age'] } })).toHaveLength(1);
+    const scraped = { ...COMMON, ...above, metric, where: { estimated: 'false', pod: 'a' } };
+    expect(AlertRule.threshold(scraped).alert).toBe('Something');
+  });
+
+  test.each([
+    ['a share above 1', METRICS.accuracy.name, 1.5, /must be between 0 and 1, as 'ml_model_accuracy' is/],
+    ['a share below 0', METRICS.accuracy.name, -0.1, /must be between 0 and 1/],
+    ['a verdict above 1', METRICS.gatePassed.name, 2, /must be between 0 and 1/],
+    ['a score below 0', METRICS.dataDriftScore.name, -1, /must be at least 0: 'ml_data_drift_score' is never less/],
+    ['an error below 0', METRICS.mae.name, -1, /must be at least 0/],
+  ])('%s', (_, name, limit, says) => {
+    expect(threshold({ metric: name, threshold: limit })).toEqual([expect.stringMatching(says)]);
+  });
+
+  test('limits at the ends of a range, a rate above 1 and a negative prediction can be', () => {
+    for (const each of [0, 1])
+      expect(AlertRule.threshold({ ...COMMON, ...above, metric, threshold: each })).toBeDefined();
+    const rate = { ...COMMON, metric: METRICS.predictions.name, comparison: AlertComparison.ABOVE, threshold: 50 };
+    expect(AlertRule.threshold({ ...rate, rateOver: Duration.minutes(5) })).toBeDefined();
+    const quantile = { ...COMMON, metric: METRICS.predictionValue.name, quantile: 0.5 };
+    expect(AlertRule.quantile({ ...quantile, comparison: AlertComparison.BELOW, threshold: -10 })).toBeDefined();
+    const ratio = { ...COMMON, metric: METRICS.predictions.name, of: METRICS.inferenceRequests.name };
+    expect(problemsOf(() => AlertRule.ratio({ ...ratio, comparison: AlertComparison.BELOW, threshold: -1 }))).toEqual([
+      "'threshold' (-1) must be at least 0: a share is never less",
+    ]);
+  });
+
+  test("a misspelled metric in PromQL of the user's own, and one of others", () => {
+    const problems = problemsOf(() =>
+      AlertRule.promql({ ...COMMON, expr: 'sum(ml_model_acuracy{version="ml_model_recal"}) < 0.5' }),
+    );
+    expect(problems).toEqual([
+      expect.stringMatching(/ names 'ml_model_acuracy', which nothing exports; did you mean 'ml_model_accuracy'\?$/),
+    ]);
+    for (const expr of [
+      'ml_warehouse_lag_of_the_nightly_load > 5',
+      'kafka_lag > 5',
+      'version:ml_feature_bin:psi_mean > 1',
+    ]) {
+      expect(AlertRule.promql({ ...COMMON, expr }).alert).toBe('Something');
+    }
+  });
 });

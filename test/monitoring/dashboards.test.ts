@@ -1,6 +1,6 @@
 import { Dashboards } from 'cdk8s-mlops';
 import { METRICS } from 'cdk8s-mlops/contract';
-import { DEFAULT_ALERTS } from '../../lib/monitoring/default-rules';
+import { DEFAULT_ALERTS } from '../../lib/monitoring/alert-names';
 import { EXPORTER_METRICS } from '../../scripts/dashboards/exporters';
 import { DASHBOARDS } from '../../scripts/dashboards/index';
 import { committedDashboards, expressionsOf, panelsOf } from '../support/dashboards';

@@ -38,9 +38,10 @@ test('nothing is recorded unless it is asked for', () => {
 
 test('what is recorded, each from what was recorded before it', () => {
   const [, { name, interval, rules }] = groups();
-  expect({ name, interval }).toEqual({ name: 'churn-drift-check-recorded', interval: '120s' });
+  expect({ name, interval }).toEqual({ name: 'churn-drift-check-recorded', interval: '180s' });
   expect(rules.map(({ record }: Rendered) => record)).toEqual([
     'version_feature_bin:ml_feature_bin:increase',
+    'version_feature_bin:ml_feature_reference:count',
     'version_feature:ml_feature_bin:increase',
     'version_feature:ml_feature_bin:count',
     'version_feature:ml_feature_bin:psi',
@@ -54,7 +55,7 @@ test('what is recorded, each from what was recorded before it', () => {
 });
 
 test('labels are those of the contract', () => {
-  const labels = /(?:sum|count) by \(([^)]+)\)/;
+  const labels = /(?:sum|count|max) by \(([^)]+)\)/;
   for (const { record, expr } of groups()[1].rules) {
     const spec = Object.values<MetricSpec>(METRICS).find(({ name }) => name === record);
     expect([...labels.exec(expr)![1]!.split(', ')].sort()).toEqual([...spec!.labels].sort());
@@ -70,9 +71,9 @@ test('all collectors are summed, over the window of the check', () => {
 
 test('bins that are empty on both sides are left out', () => {
   const counts = `version_feature_bin:ml_feature_bin:increase${OF_MODEL}`;
-  const ratios = `max by (model, namespace, version, feature, bin) (ml_feature_reference_ratio${OF_MODEL})`;
+  const references = `version_feature_bin:ml_feature_reference:count${OF_MODEL}`;
   expect(exprOf(METRICS.featureBinCount)).toBe(
-    `count by (model, namespace, version, feature) (${counts} > 0 or ${counts} and ${ratios} > 0)`,
+    `count by (model, namespace, version, feature) (${counts} + ${references} > 0)`,
   );
 });
 
@@ -98,7 +99,7 @@ test('the mean is weighted by importance, without what does not count or cannot 
 
 test('there is no mean of features that cannot be compared', () => {
   const model = newModel({ features: [Feature.numeric('secret', { recording: FeatureRecording.DROPPED })] });
-  expect(groups({}, model)[1].rules).toHaveLength(4);
+  expect(groups({}, model)[1].rules).toHaveLength(5);
 });
 
 test('nothing can be recorded where nothing is captured', () => {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_ALERTS } from '../../lib/monitoring/default-rules';
+import { DEFAULT_ALERTS } from '../../lib/monitoring/alert-names';
 
 const directory = join(__dirname, '../../docs/runbooks');
 const SECTIONS = ['Meaning', 'Likely causes', 'What to look at', 'What to do', 'How to silence'];

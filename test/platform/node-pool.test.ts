@@ -38,3 +38,16 @@ test('may say how many nodes it has at most', () => {
       `'maxNodes' (${maxNodes}) must be a whole number from 1 on`,
     ]);
 });
+
+test('may fall back on capacity that is not reclaimed', () => {
+  const capacity = (options: { spot?: boolean; onDemandFallback?: boolean }): readonly string[] =>
+    NodePool.cpu('batch', options)._capacityTypes;
+  expect(NodePool.cpu('batch').onDemandFallback).toBe(false);
+  expect(NodePool.cpu('batch', { spot: true, onDemandFallback: true }).onDemandFallback).toBe(true);
+  expect(capacity({})).toEqual(['on-demand']);
+  expect(capacity({ spot: true })).toEqual(['spot']);
+  expect(capacity({ spot: true, onDemandFallback: true })).toEqual(['spot', 'on-demand']);
+  expect(problemsOf(() => capacity({ onDemandFallback: true }))).toEqual([
+    "'onDemandFallback' (true) has no effect without 'spot': all nodes are on demand",
+  ]);
+});

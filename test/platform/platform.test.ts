@@ -4,6 +4,7 @@ import {
   GpuDevicePlugin,
   MigStrategy,
   Mlflow,
+  MlflowDatabaseConnection,
   MlModelPlatform,
   type MlModelPlatformProps,
   Monitoring,
@@ -29,8 +30,8 @@ function synth(props: Partial<MlModelPlatformProps> = {}): Rendered[] {
   return rendered(chart);
 }
 
-const DATABASE = SecretReference.of('mlflow-database', 'uri');
-const POSTGRES = Mlflow.postgres({ databaseUri: DATABASE, artifactsDestination: 's3://acme/mlflow' });
+const DATABASE = MlflowDatabaseConnection.uri(SecretReference.of('mlflow-database', 'uri'));
+const POSTGRES = Mlflow.postgres({ database: DATABASE, artifactsDestination: 's3://acme/mlflow' });
 
 test('renders what a namespace needs once', () => {
   expect(identities(synth())).toEqual([
@@ -174,16 +175,14 @@ describe('MLflow', () => {
       image: 'registry.example/mlflow:3.15.2-acme',
       workers: 4,
       serviceAccountAnnotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/mlflow' },
-      databasePort: 6432,
     };
     const objects = synth({
-      mlflow: Mlflow.postgres({ databaseUri: DATABASE, artifactsDestination: 's3://acme/mlflow', ...options }),
+      mlflow: Mlflow.postgres({ database: DATABASE, artifactsDestination: 's3://acme/mlflow', ...options }),
     });
     const { initContainers, containers } = find(objects, 'Deployment', 'mlflow').spec.template.spec;
     expect([initContainers[0].image, containers[0].image]).toEqual([options.image, options.image]);
     expect(argument(containers[0], '--workers')).toBe('4');
     expect(find(objects, 'ServiceAccount', 'mlflow').metadata.annotations).toEqual(options.serviceAccountAnnotations);
-    expect(find(objects, 'NetworkPolicy', 'mlflow').spec.egress[0].ports).toEqual([{ port: 6432, protocol: 'TCP' }]);
   });
 
   test('one replica, replaced and never doubled', () => {
@@ -199,16 +198,14 @@ describe('MLflow', () => {
     expect(
       problemsOf(() =>
         Mlflow.postgres({
-          databaseUri: DATABASE,
+          database: DATABASE,
           artifactsDestination: 'acme/mlflow',
-          databasePort: 0,
           image: 'mlflow:latest',
           workers: 0,
           allowedHosts: ['https://mlflow.acme.example'],
         }),
       ),
     ).toEqual([
-      expect.stringContaining("'databasePort' (0)"),
       expect.stringContaining("'artifactsDestination' ('acme/mlflow')"),
       expect.stringContaining("'image' ('mlflow:latest')"),
       expect.stringContaining("'workers' (0)"),
@@ -492,7 +489,9 @@ describe('bad input', () => {
 
   test('models whose objects would share a name', () => {
     const platform = newPlatform(newChart());
-    expect(problemsOf(() => platform.addModel(newModel({ name: 'mlflow' })))[0]).toMatch(/cannot be named 'mlflow'/);
+    for (const name of ['mlflow', 'mlflow-database', 'pushgateway', 'training', 'workflow-executor']) {
+      expect(problemsOf(() => platform.addModel(newModel({ name })))[0]).toContain(`cannot be named '${name}'`);
+    }
     platform.addModel(newModel());
     expect(problemsOf(() => platform.addModel(newModel({ name: 'churn-training' })))[0]).toMatch(
       /'churn' and 'churn-training'/,

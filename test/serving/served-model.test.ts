@@ -595,6 +595,20 @@ describe('bad input', () => {
     ],
     ['a GPU on a CPU pool', { gpu: GpuRequest.nvidia(1), pool: NodePool.cpu('batch') }, /whose nodes have no GPU/],
     [
+      'more replicas than the pool has GPUs for',
+      {
+        gpu: GpuRequest.nvidia(2),
+        pool: NodePool.gpu('p', { gpusPerNode: 5, maxNodes: 2 }),
+        replicas: { min: 1, max: 5 },
+      },
+      /'replicas.max' \(5\) does not fit the pool 'p', which has room for 4: raise its maxNodes/,
+    ],
+    [
+      'nodes that may all be gone',
+      { pool: NodePool.cpu('p', { spot: true }) },
+      /'pool' \('p'\) has spot capacity only: .*: make the pool with 'onDemandFallback: true', or take one without/,
+    ],
+    [
       'more memory than a node has',
       { pool: NodePool.cpu('small', { memory: '1Gi' }) },
       /'resources.memory' \('2Gi'\) does not fit/,
@@ -654,6 +668,12 @@ describe('bad input', () => {
       /'loaderImage' \('loader'\) must be pinned/,
     ],
   ])('%s', (_, props, reason) => expect(problems(props).join('\n')).toMatch(reason));
+
+  test('spot nodes with a fallback, and as many replicas as there are GPUs for, are fine', () => {
+    const pool = NodePool.gpu('p', { gpusPerNode: 4, maxNodes: 2, spot: true, onDemandFallback: true });
+    const props = { pool, gpu: GpuRequest.nvidia(2), replicas: { min: 1, max: 4 }, engine: DEPLOYMENT };
+    expect(() => problems(props)).toThrow('expected a ValidationError, got none');
+  });
 
   test('a name and a namespace that are too long together', () => {
     const chart = newChart();

@@ -14,6 +14,12 @@ const BY_PARENT: Readonly<Record<string, string>> = {
   secretRef: 'Secret',
   imagePullSecrets: 'Secret',
   workflowTemplateRef: 'WorkflowTemplate',
+  // Of an AlertmanagerConfig.
+  apiURL: 'Secret',
+  routingKey: 'Secret',
+  authPassword: 'Secret',
+  urlSecret: 'Secret',
+  credentials: 'Secret',
 };
 /** Objects that every cluster has. */
 const GIVEN = ['kube-root-ca.crt'];

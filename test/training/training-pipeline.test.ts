@@ -460,11 +460,24 @@ describe('the run', () => {
     expect(workflowMetadata.labels).toMatchObject(labels);
   });
 
+  test('whatever becomes of a run, it is said, by the account that may look at runs', () => {
+    const { onExit, templates } = workflow();
+    const handler = templates.find(({ name }: Rendered) => name === onExit);
+    expect(handler.serviceAccountName).toBe('churn-training-admit');
+    expect(handler.container.args).toEqual([
+      ...['conclude', '--model', 'churn', '--namespace', 'ml', '--run', '$(RUN_ID)', '--status', '{{workflow.status}}'],
+    ]);
+    expect(envOf(handler.container, 'RUN_ID')).toBe('{{workflow.name}}');
+    expect(envOf(handler.container, 'PUSHGATEWAY_URL')).toBe('http://pushgateway.ml.svc:9091');
+    // It is no step: nothing waits for it.
+    expect(JSON.stringify(templates.filter(({ dag, steps }: Rendered) => dag ?? steps))).not.toContain('conclude');
+  });
+
   test("Argo's own containers meet the profile as well", () => {
     const spec = workflow();
     expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
     const withPod = spec.templates.filter((each: Rendered) => each.container);
-    expect(withPod).toHaveLength(7);
+    expect(withPod).toHaveLength(8);
     for (const { podSpecPatch, container } of withPod) {
       const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
       const patch = parse(podSpecPatch);

@@ -95,7 +95,7 @@ interface Fired {
 /** Sends alerts as Prometheus does. */
 async function send(...alerts: Fired[]): Promise<void> {
   const body = alerts.map(({ alert, model, severity = AlertSeverity.WARNING, labels, over }) => ({
-    labels: { alertname: alert, model, namespace: 'ml', severity, ...labels },
+    labels: { alertname: alert, part_of: 'cdk8s-mlops', model, namespace: 'ml', severity, ...labels },
     annotations: {
       summary: `${model}: p95 < 1 & "more"`,
       description: 'Look at the load.',
@@ -252,10 +252,10 @@ test('what repeats another alert, or means nothing while it fires, is held back'
   expect(about('zeta', '/quiet').filter(({ body }) => body.groupLabels.model === 'zeta')).toEqual([]);
 });
 
-test('alerts of other namespaces, and of no model, are left to others', async () => {
+test('alerts of other namespaces, and of rules that are not of this library, are left to others', async () => {
   await send(
     { alert: 'Elsewhere', model: 'theta', labels: { namespace: 'other' } },
-    { alert: 'Platform', model: '', labels: { pod: 'theta' } },
+    { alert: 'Others', model: 'theta', labels: { part_of: '' } },
     { alert: 'Here', model: 'theta' },
   );
   const { text } = await until(() => mailsAbout('theta')[0]);
@@ -263,6 +263,13 @@ test('alerts of other namespaces, and of no model, are left to others', async ()
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(mailsAbout('theta')).toHaveLength(1);
   expect(about('theta')).toEqual([]);
+});
+
+test('an alert of the platform, which has no model, is told as well', async () => {
+  await send({ alert: 'GpuIdle', model: '', labels: { pod: 'iota-train', feature: 'iota' } });
+  const { text } = await until(() => mailsAbout('iota')[0]);
+  expect(text).toContain('Subject: [WARNING] GpuIdle: ml\r\n'.trimEnd());
+  expect(text).not.toContain('GpuIdle: ml/');
 });
 
 test('while a secret is missing the operator takes none of the routes', () => {

@@ -1,7 +1,10 @@
 import {
+  AlertRouting,
   DriftAlerting,
   ModelSource,
+  PlatformAlerting,
   QualityGates,
+  Receiver,
   ServedModel,
   ServingRuntime,
   StorageInitializer,
@@ -33,6 +36,9 @@ function render(): Rendered[] {
     steps: { train: { image: 'train:1', command: ['train'] } },
   });
   new DriftAlerting(chart, 'drift', { servedModel, retrains, predictionLogUri: 's3://acme/predictions' });
+  new PlatformAlerting(chart, 'platform-alerts', { platform });
+  const receivers = [Receiver.webhook({ url: 'http://hook.ml.svc/alerts' })];
+  new AlertRouting(chart, 'routing', { platform, routes: [{ receivers }] });
   return rendered(chart);
 }
 
@@ -55,8 +61,30 @@ const CRON = ['CronWorkflow', 'churn-training'] as const;
 const MLFLOW = ['Deployment', 'mlflow'] as const;
 const SERVICE = ['InferenceService', 'churn'] as const;
 const RULES = ['PrometheusRule', 'churn-drift-check'] as const;
+const ROUTING = ['AlertmanagerConfig', 'model-alerts'] as const;
 
 const FAULTS: readonly Fault[] = [
+  {
+    name: 'an exit handler that is not there',
+    judge: 'argo-workflows',
+    in: WORKFLOW,
+    plant: (object) => (object.spec.onExit = 'tell-nobody'),
+    says: /tell-nobody/,
+  },
+  {
+    name: 'a route to a receiver that is not there',
+    judge: 'prometheus-operator',
+    in: ROUTING,
+    plant: (object) => (object.spec.route.routes[0].receiver = 'pager'),
+    says: /pager/,
+  },
+  {
+    name: 'two receivers of one name',
+    judge: 'prometheus-operator',
+    in: ROUTING,
+    plant: (object) => object.spec.receivers.push(object.spec.receivers[1]),
+    says: /unique/,
+  },
   {
     name: 'a task of a template that does not exist',
     judge: 'argo-workflows',

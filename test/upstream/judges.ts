@@ -18,7 +18,15 @@ export interface Verdict {
 }
 
 /** The judges that read objects and say what is wrong with them: a Go command each. */
-export const JUDGES = ['kubernetes', 'argo-workflows', 'argo-rollouts', 'kserve', 'prometheus-operator'] as const;
+export const JUDGES = [
+  'kubernetes',
+  'argo-workflows',
+  'argo-rollouts',
+  'argo-events',
+  'kserve',
+  'prometheus-operator',
+  'external-secrets',
+] as const;
 
 /** A name of {@link JUDGES}. */
 export type JudgeName = (typeof JUDGES)[number];

@@ -15,6 +15,7 @@ const USAGE = `Holds every object of every example against the code that judges 
 
   --schemas  directory with the CustomResourceDefinitions that the API server gets
   --quiet    print only what is wrong
+  --build    only build the judges, which takes long on a new machine
 `;
 
 /** What is applied together: the steady manifests of a folder, and what is created once. */
@@ -35,7 +36,33 @@ function manifestSets(directory: string): ManifestSet[] {
     set[once ? 'bootstrap' : 'steady'].push(...(readDocuments(file) as Manifest[]));
     sets.set(name, set);
   }
-  return [...sets].map(([name, set]) => ({ name, ...set }));
+  return [...sets].map(([name, { steady, bootstrap }]) => ({
+    ...{ name, bootstrap },
+    steady: [...steady, ...secretsOfReceivers(steady)],
+  }));
+}
+
+/** The Secrets that a person brings for the receivers of alerts: the Prometheus operator reads them when it builds the configuration. */
+function secretsOfReceivers(objects: readonly Manifest[]): Manifest[] {
+  const keys = new Map<string, { namespace: string; name: string; keys: Set<string> }>();
+  const visit = (value: unknown, namespace: string): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { name, key } = value as { name?: unknown; key?: unknown };
+    if (typeof name === 'string' && typeof key === 'string') {
+      const secret = keys.get(`${namespace}/${name}`) ?? { namespace, name, keys: new Set() };
+      secret.keys.add(key);
+      keys.set(`${namespace}/${name}`, secret);
+    }
+    for (const each of Object.values(value)) visit(each, namespace);
+  };
+  for (const object of objects.filter(({ kind }) => kind === 'AlertmanagerConfig')) {
+    visit(object, object.metadata.namespace ?? '');
+  }
+  return [...keys.values()].map(({ namespace, name, keys: all }) => ({
+    ...{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name } },
+    // An address, because a webhook's is a secret, too.
+    stringData: Object.fromEntries([...all].map((key) => [key, 'https://receiver.example.com/'])),
+  }));
 }
 
 const title = ({ kind, metadata }: Manifest): string =>
@@ -106,8 +133,16 @@ function seenToJudge(schemas: string): number {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { schemas: { type: 'string' }, quiet: { type: 'boolean', default: false } },
+    options: {
+      schemas: { type: 'string' },
+      quiet: { type: 'boolean', default: false },
+      build: { type: 'boolean', default: false },
+    },
   });
+  if (values.build) {
+    buildJudges(write);
+    return 0;
+  }
   if (values.schemas === undefined) {
     process.stderr.write(USAGE);
     return 2;

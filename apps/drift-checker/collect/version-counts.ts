@@ -1,4 +1,4 @@
-import { type FeatureSchema, type ModelSchema } from 'cdk8s-mlops/contract';
+import { type FeatureSchema, MISSING_BIN, type ModelSchema } from 'cdk8s-mlops/contract';
 import { type Prediction } from '../payload/answers';
 import { type FeatureRow, type FeatureValue } from '../payload/instances';
 import { type FeatureProfile, type ReferenceProfile } from '../profile/reference-profile';
@@ -101,14 +101,14 @@ export class Bins {
     if (profile.type === 'numeric') {
       const { edges, counts, missing, infinite } = profile;
       this.edges = edges;
-      this.names = [...edges.map((edge) => `le ${edge}`), edges.length > 0 ? `gt ${edges.at(-1)}` : 'any', 'missing'];
+      this.names = [...edges.map((edge) => `le ${edge}`), edges.length > 0 ? `gt ${edges.at(-1)}` : 'any', MISSING_BIN];
       // Infinity is no measurement: the check counts it with what is missing.
       this.reference = [...counts, missing + infinite];
     } else {
       const { categories, counts, other, missing } = profile;
       this.edges = [];
       this.categories = new Map(categories.map((name, index) => [name, index]));
-      this.names = [...categories.map((name) => `= ${name}`), 'other', 'missing'];
+      this.names = [...categories.map((name) => `= ${name}`), 'other', MISSING_BIN];
       this.reference = [...counts, other, missing];
     }
     this.rows = this.reference.reduce((sum, count) => sum + count, 0);

@@ -326,6 +326,26 @@ describe('check by a configuration', () => {
     expect(answer('retrain_needed')).toBe('true');
   });
 
+  test('leaves the training to the alert where that starts it, and calls no API', async () => {
+    const mlflow = await registry(profile());
+    const gateway = await serve(() => ({ status: 200 }));
+    const api = await serve(() => ({ status: 500 }));
+    const path = config({
+      ...{ predictions: at('drifted'), reference: reference(mlflow), pushgateway: gateway.url },
+      retrain: {
+        ...{ engine: 'argo', name: 'shop-training', loop: 'shop-loop', minPredictions: 100 },
+        trigger: 'alertmanager',
+      },
+    });
+    const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(api.port) };
+    const { code, errors } = await run(['check', '--config', path, ...UNTIL], env);
+    expect([code, errors]).toEqual([0, []]);
+    expect(api.received).toEqual([]);
+    const [drift, , events] = gateway.received.map(({ body }) => body);
+    expect(drift).toMatch(/^ml_retrain_needed\{.*model="shop".*\} 1$/m);
+    expect(events).toMatch(/^ml_retrain_last_triggered_timestamp_seconds\{/m);
+  });
+
   test('a Pushgateway that does not listen is unreachable', async () => {
     const mlflow = await registry(profile());
     const path = config({ predictions: at('same'), reference: reference(mlflow), pushgateway: 'http://127.0.0.1:1' });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type DriftCheckFile, OUTPUT_FILES, PUSH_JOBS, STEP_ENVIRONMENT } from 'cdk8s-mlops/contract';
+import { type DriftCheckFile, METRICS, OUTPUT_FILES, PUSH_JOBS, STEP_ENVIRONMENT } from 'cdk8s-mlops/contract';
 import { Attempts } from '../../common/attempts';
 import { KubernetesClient } from '../../common/kubernetes';
 import { writeTexts } from '../../common/object-store';
@@ -101,6 +101,10 @@ async function retrain(
   report: DriftReport,
 ): Promise<boolean> {
   if (!report.retraining.needed || !settings.retrain) return false;
+  if (settings.retrain.trigger === 'alertmanager') {
+    log.info({ metric: METRICS.retrainNeeded.name }, 'retraining is asked for by the alert on this metric');
+    return true;
+  }
   const { outcome, run: name } = await startTraining(new KubernetesClient({ env, signal }), settings.retrain, report);
   log.info({ outcome, run: name }, 'retraining');
   return outcome !== 'paused';

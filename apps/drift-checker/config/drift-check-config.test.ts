@@ -6,6 +6,8 @@ import {
   FeatureStatistic,
   ModelSource,
   QualityGates,
+  RetrainTrigger,
+  SecretReference,
   ServedModel,
   ServingRuntime,
   StorageInitializer,
@@ -93,6 +95,7 @@ test.each([
   ['retrain.engine', 'airflow'],
   ['retrain.name', ''],
   ['retrain.minPredictions', -5],
+  ['retrain.trigger', 'kafka'],
   ['reports', ''],
   ['pushgateway', 'pushgateway:9091'],
 ])("'%s' must not be %j", async (path, value) => {
@@ -169,6 +172,13 @@ describe('what DriftAlerting renders', () => {
     const config = parsed(render({ predictionLogUri: 's3://warehouse/churn' }, false));
     expect(config.predictions).toBe('s3://warehouse/churn');
     expect(config).not.toHaveProperty('capture');
+  });
+
+  test('for a training that an alert starts is read', () => {
+    const retrainTrigger = RetrainTrigger.alertmanager({ token: SecretReference.of('retraining', 'token') });
+    const text = render({ retrainTrigger }, true);
+    expect(parsed(text)).toEqual(parse(text));
+    expect(parsed(text).retrain?.trigger).toBe('alertmanager');
   });
 
   test.each([

@@ -5,6 +5,7 @@ import {
   DRIFT_STATISTICS,
   type DriftCheckFile,
   PREDICTION_LOG_COLUMNS,
+  RETRAIN_TRIGGERS,
 } from 'cdk8s-mlops/contract';
 
 const text = z.string().min(1);
@@ -70,7 +71,10 @@ export const DRIFT_CHECK_CONFIG: z.ZodType<DriftCheckFile> = z.strictObject({
     onDegraded: z.enum(DEGRADED_ACTIONS),
   }),
   retrain: z
-    .strictObject({ engine: z.enum(['argo', 'cronjob']), name: text, loop: text, minPredictions: count })
+    .strictObject({
+      ...{ engine: z.enum(['argo', 'cronjob']), name: text, loop: text, minPredictions: count },
+      trigger: z.enum(RETRAIN_TRIGGERS).optional(),
+    })
     .optional(),
   reports: text.optional(),
   pushgateway: ADDRESS,

@@ -17,7 +17,13 @@ test('a judged window has a series for the model and for each feature', async ()
     'ml_feature_missing_ratio{model="churn",version="3",namespace="ml",feature="amount"} 0.01',
     'ml_model_drift_score{model="churn",version="3",namespace="ml"} 0.5',
     'ml_model_drifted_features{model="churn",version="3",namespace="ml"} 1',
+    'ml_retrain_needed{model="churn",version="3",namespace="ml"} 1',
   ]);
+});
+
+test('a retraining that is not needed is a 0, so that the alert on it ends', async () => {
+  const text = await driftMetrics(sampleReport({ retraining: { needed: false, reason: 'nothing asks for it' } }));
+  expect(text).toContain('ml_retrain_needed{model="churn",version="3",namespace="ml"} 0\n');
 });
 
 test('an inconclusive window has no scores: a score of nothing would read as no drift', async () => {

@@ -39,6 +39,7 @@ function labelsOf({ model, namespace, modelVersion }: PerformanceCheckReport): R
 
 function setState(report: DriftReport, set: SetGauge): void {
   set(METRICS.driftCheckSamples, report.window.rows);
+  set(METRICS.retrainNeeded, report.retraining.needed ? 1 : 0);
   if (report.verdict !== 'inconclusive') {
     set(METRICS.dataDriftScore, report.dataDriftScore);
     set(METRICS.modelDriftScore, report.driftedShare);

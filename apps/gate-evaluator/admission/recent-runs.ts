@@ -26,12 +26,15 @@ interface Metadata {
 
 interface WorkflowNode {
   readonly templateName?: string;
+  readonly phase?: string;
   readonly outputs?: { readonly parameters?: readonly { readonly name: string; readonly value?: string }[] };
 }
 
-interface Workflow extends Metadata {
+/** A run of Argo, as far as it is looked at. */
+export interface Workflow extends Metadata {
   readonly status?: {
     readonly startedAt?: string;
+    readonly phase?: string;
     readonly nodes?: Readonly<Record<string, WorkflowNode>>;
     /** Gzip and base64, where the nodes are too many for an object. */
     readonly compressedNodes?: string;
@@ -61,17 +64,14 @@ export async function admittedRuns(
   engine: Engine,
   { namespace, model, self }: { readonly namespace: string; readonly model: string; readonly self: string },
 ): Promise<AdmittedRun[]> {
-  const kind = engine === 'argo' ? 'apis/argoproj.io/v1alpha1' : 'apis/batch/v1';
-  const path = `/${kind}/namespaces/${namespace}/${engine === 'argo' ? 'workflows' : 'jobs'}`;
-  const selector = `${LABELS.model}=${model},${LABELS.component}=${COMPONENTS.training}`;
   if (engine === 'argo') {
-    const workflows = await list<Workflow>(api, path, selector);
+    const workflows = await trainingWorkflows(api, namespace, model);
     return workflows
       .filter(({ metadata }) => metadata.name !== self)
       .filter((workflow) => admission(workflow) !== 'no')
       .map((workflow) => runOf(workflow, workflow.status?.startedAt));
   }
-  const jobs = await list<Job>(api, path, selector);
+  const jobs = await list<Job>(api, `/apis/batch/v1/namespaces/${namespace}/jobs`, selectorOf(model));
   const own = jobs.find(({ metadata }) => metadata.name === self);
   const mine = own && runOf(own, own.status?.startTime);
   return jobs
@@ -79,6 +79,13 @@ export async function admittedRuns(
     .map((job) => runOf(job, job.status?.startTime))
     .filter((run) => !mine || isBefore(run, mine));
 }
+
+/** All runs of a model's training on Argo that are kept. */
+export function trainingWorkflows(api: RunsApi, namespace: string, model: string): Promise<Workflow[]> {
+  return list(api, `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/workflows`, selectorOf(model));
+}
+
+const selectorOf = (model: string): string => `${LABELS.model}=${model},${LABELS.component}=${COMPONENTS.training}`;
 
 async function list<T>(api: RunsApi, path: string, labelSelector: string): Promise<T[]> {
   const items: T[] = [];
@@ -93,16 +100,22 @@ async function list<T>(api: RunsApi, path: string, labelSelector: string): Promi
 }
 
 /** A mutex keeps runs apart, so that of all without an answer none is being decided but the one that asks. */
-function admission({ status }: Workflow): 'yes' | 'no' | 'unknown' {
-  if (status?.offloadNodeStatusVersion) return 'unknown';
-  const nodes = status?.compressedNodes ? inflate(status.compressedNodes) : (status?.nodes ?? {});
+export function admission(workflow: Workflow): 'yes' | 'no' | 'unknown' {
+  const nodes = nodesOf(workflow);
   if (!nodes) return 'unknown';
-  const answers = Object.values(nodes)
+  const answers = nodes
     .filter(({ templateName }) => templateName === BUILT_IN_STEPS.admit)
     .flatMap(({ outputs }) => outputs?.parameters ?? [])
     .filter(({ name }) => name === OUTPUT_FILES.passed)
     .map(({ value }) => value);
   return answers.includes('true') ? 'yes' : 'no';
+}
+
+/** The steps of a run, as far as they are known. */
+export function nodesOf({ status }: Workflow): readonly WorkflowNode[] | undefined {
+  if (status?.offloadNodeStatusVersion) return undefined;
+  const nodes = status?.compressedNodes ? inflate(status.compressedNodes) : (status?.nodes ?? {});
+  return nodes && Object.values(nodes);
 }
 
 function inflate(text: string): Readonly<Record<string, WorkflowNode>> | undefined {

@@ -26,7 +26,7 @@ export interface Held {
 export interface HoldOptions extends Pick<RolloutAnalysis, 'intervalSeconds' | 'holdSeconds'> {
   readonly signal: AbortSignal;
   /** Told of every attempt that came to nothing, with the seconds until the next one. */
-  readonly onInconclusive?: (analysis: Analysis, nextIn: number) => void;
+  readonly onInconclusive?: (analysis: Analysis, nextIn: number) => unknown;
   /** @default CLOCK */
   readonly clock?: Clock;
 }
@@ -41,7 +41,7 @@ export async function holdUntilJudged(analyze: () => Promise<Analysis>, options:
     const seconds = (clock.now() - begin) / 1000;
     if (analysis.verdict !== 'inconclusive' || seconds >= holdSeconds) return { analysis, attempts, seconds };
     const next = Math.min(intervalSeconds, holdSeconds - seconds);
-    onInconclusive?.(analysis, next);
+    await onInconclusive?.(analysis, next);
     await clock.sleep(next * 1000, signal);
   }
 }

@@ -81,7 +81,12 @@ interface Ran {
 }
 
 /** @param onSleep what happens while it waits for the n-th time */
-async function run(file: RolloutFile, args: readonly string[] = [], onSleep?: (count: number) => void): Promise<Ran> {
+async function run(
+  file: RolloutFile,
+  args: readonly string[] = [],
+  onSleep?: (count: number) => void,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   writeFileSync(at('rollout.yaml'), JSON.stringify(file));
   const call = parseCall(analyzeCommand, ['--config', at('rollout.yaml'), '--version', '8', ...args]);
   let printed = '';
@@ -94,7 +99,7 @@ async function run(file: RolloutFile, args: readonly string[] = [], onSleep?: (c
     return Promise.resolve();
   };
   const context = {
-    ...{ call, env: { OUTPUT_DIR: outputs }, log: createLog('test', 'silent') },
+    ...{ call, env: { OUTPUT_DIR: outputs, ...env }, log: createLog('test', 'silent') },
     ...{ signal: new AbortController().signal, print: (text: string) => void (printed += text) },
   };
   const code = await analyze(context, { clock: { now: () => time, sleep }, patience: PATIENCE });
@@ -104,6 +109,39 @@ async function run(file: RolloutFile, args: readonly string[] = [], onSleep?: (c
 const answer = (name: string): string => readFileSync(join(outputs, name), 'utf8');
 const verdictsOf = ({ checks }: DecisionRecord): string[] => checks!.map(({ verdict }) => verdict);
 const reasonsOf = ({ checks }: DecisionRecord): string[] => checks!.map(({ reason }) => reason);
+
+describe('while there is no answer', () => {
+  const FEW = { ...GOOD, requests: ['5'] };
+  const HOLD = { intervalSeconds: 60, holdSeconds: 300 };
+
+  test('it is told at every attempt that the roll-out waits, and no longer when there is one', async () => {
+    const gateway = await LocalServer.start(() => ({ status: 200 }));
+    try {
+      answers = FEW;
+      const later = (count: number): void => void (count === 2 && (answers = GOOD));
+      const { code } = await run(fileOf({}, HOLD), [], later, { PUSHGATEWAY_URL: gateway.url });
+      expect([code, answer('verdict')]).toEqual([0, 'pass']);
+      expect(gateway.received.map(({ method, path }) => `${method} ${path}`)).toEqual(
+        Array(2).fill('POST /metrics/job/gate-evaluator/namespace/ml/model/churn'),
+      );
+      const said = /^ml_rollout_inconclusive_timestamp_seconds\{model="churn",version="8",namespace="ml"\} (\S+)$/m;
+      const [, seconds] = said.exec(gateway.received[0]!.body)!;
+      expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(60);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  test('a Pushgateway that is away changes nothing about the answer', async () => {
+    const gone = await LocalServer.start(() => 'hang-up');
+    const { url } = gone;
+    await gone.stop();
+    answers = FEW;
+    const later = (count: number): void => void (count === 1 && (answers = GOOD));
+    expect((await run(fileOf({}, HOLD), [], later, { PUSHGATEWAY_URL: url })).code).toBe(0);
+    expect(answer('verdict')).toBe('pass');
+  });
+});
 
 test('everything that is exactly at its limit passes, and is recorded', async () => {
   const { code, printed, record } = await run(fileOf(), ['--step', 'canary 10 %', '--by', 'churn-rollout-x7']);

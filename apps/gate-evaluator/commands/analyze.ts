@@ -1,4 +1,4 @@
-import { COMMANDS, EXIT_CODES, type RolloutAnalysis, type RolloutFile, VERDICTS } from 'cdk8s-mlops/contract';
+import { COMMANDS, EXIT_CODES, METRICS, type RolloutAnalysis, type RolloutFile, VERDICTS } from 'cdk8s-mlops/contract';
 import { contractOptions } from '../../common/command-line';
 import { Failure } from '../../common/failure';
 import { clearOutputs, outputDirectory, writeOutputs } from '../../common/outputs';
@@ -10,7 +10,7 @@ import { readRolloutFile } from '../config/rollout-file';
 import { type Decision, serializeRecord } from '../records/decision-record';
 import { analysisTable } from '../report/analysis-table';
 import { type EvaluationRecord, notPassed } from '../report/evaluation-table';
-import { asked, recordDecision } from './decide';
+import { asked, pushGauges, recordDecision } from './decide';
 import { openRegistry } from './open-registry';
 
 export const analyzeCommand: RunnableCommand = {
@@ -43,8 +43,10 @@ export async function analyze(context: Context, { clock, patience }: AnalyzeOpti
   const held = await holdUntilJudged(() => analyzeCandidate(file, version, prometheus), {
     ...file.analysis,
     ...{ signal, clock },
-    onInconclusive: ({ checks }, nextIn) =>
-      log.info({ why: notPassed(checks).map(({ check, reason }) => `${check}: ${reason}`), nextIn }, 'no answer yet'),
+    onInconclusive: async ({ checks }, nextIn) => {
+      log.info({ why: notPassed(checks).map(({ check, reason }) => `${check}: ${reason}`), nextIn }, 'no answer yet');
+      await tellHeld(context, file, version);
+    },
   });
   signal.throwIfAborted();
   const decision = decisionOf(context, file, held);
@@ -55,6 +57,18 @@ export async function analyze(context: Context, { clock, patience }: AnalyzeOpti
     ...{ passed: String(passed), verdict: record.verdict, decision: serializeRecord(record) },
   });
   return !passed && call.flag('fail-on-no') ? EXIT_CODES.judgedNo : EXIT_CODES.judged;
+}
+
+/** So that somebody can look while there is time. That it cannot be told changes nothing about the answer. */
+async function tellHeld(context: Context, { model, namespace }: RolloutFile, version: string): Promise<void> {
+  try {
+    await pushGauges(context, { model, namespace, version }, (set) =>
+      set(METRICS.rolloutInconclusive, Date.now() / 1000),
+    );
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.log.warn({ error: String(error) }, 'could not say that the roll-out waits');
+  }
 }
 
 function decisionOf(context: Context, { model, prometheus, analysis }: RolloutFile, held: Held): Decision {

@@ -64,6 +64,27 @@ export interface Answer {
   readonly metrics: (set: SetGauge) => void;
 }
 
+/** Pushes metrics of a model where there is a Pushgateway. */
+export async function pushGauges(
+  { env, signal }: Pick<Context, 'env' | 'signal'>,
+  labels: Readonly<Record<'model' | 'namespace', string>> & { readonly version?: string },
+  metrics: (set: SetGauge) => void,
+): Promise<void> {
+  await push(env, signal, labels, await exposition(labels, metrics));
+}
+
+/** POST: a group holds the metrics of several commands, and one must not erase those of another. */
+async function push(
+  env: Context['env'],
+  signal: Context['signal'],
+  { model, namespace }: Readonly<Record<'model' | 'namespace', string>>,
+  text: string,
+): Promise<void> {
+  const gateway = env[STEP_ENVIRONMENT.pushgatewayUrl];
+  if (!gateway) return;
+  await pushMetrics(gateway, 'POST', { job: PUSH_JOBS.gateEvaluator, namespace, model }, text, signal);
+}
+
 /** Writes the answers for the engine and pushes the metrics, each whatever becomes of the other. */
 export async function answer(
   { call, env, signal }: Context,
@@ -74,11 +95,6 @@ export async function answer(
   const attempts = new Attempts();
   const files = { ...outputs, ...(record && { decision: serializeRecord(record) }), metrics: text };
   await attempts.make(() => writeOutputs(outputDirectory(env), files));
-  const gateway = env[STEP_ENVIRONMENT.pushgatewayUrl];
-  if (gateway) {
-    // POST: a group holds the metrics of several commands, and one must not erase those of another.
-    const group = { job: PUSH_JOBS.gateEvaluator, namespace: labels.namespace, model: labels.model };
-    await attempts.make(() => pushMetrics(gateway, 'POST', group, text, signal));
-  }
+  await attempts.make(() => push(env, signal, labels, text));
   attempts.throwIfAny();
 }

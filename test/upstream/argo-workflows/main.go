@@ -1,4 +1,4 @@
-// Command argo-workflows judges WorkflowTemplates and CronWorkflows by Argo's own validation: references, parameters,
+// Command argo-workflows judges WorkflowTemplates, CronWorkflows and Workflows by Argo's own validation: references, parameters,
 // outputs, dependencies, conditions, cycles, schedules.
 package main
 
@@ -54,6 +54,8 @@ func prepare(all []judge.Object) (judge.Judge, error) {
 			err = judgeTemplate(object, known)
 		case "CronWorkflow":
 			err = judgeCron(object, known)
+		case "Workflow":
+			err = judgeRun(object, known)
 		default:
 			return nil, false
 		}
@@ -96,4 +98,12 @@ func judgeCron(object judge.Object, known templates) error {
 		return err
 	}
 	return validate.ValidateCronWorkflow(context.Background(), known, noClusterTemplates{}, &cron, nil)
+}
+
+func judgeRun(object judge.Object, known templates) error {
+	var run wfv1.Workflow
+	if err := yaml.UnmarshalStrict(object.Raw, &run); err != nil {
+		return err
+	}
+	return validate.ValidateWorkflow(known, noClusterTemplates{}, &run, nil, validate.ValidateOpts{})
 }

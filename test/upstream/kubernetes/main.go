@@ -93,6 +93,8 @@ func validate(object runtime.Object) (field.ErrorList, bool) {
 		return appsvalidation.ValidateDeployment(o, options(&o.Spec.Template)), true
 	case *apps.DaemonSet:
 		return appsvalidation.ValidateDaemonSet(o, options(&o.Spec.Template)), true
+	case *apps.StatefulSet:
+		return appsvalidation.ValidateStatefulSet(o, options(&o.Spec.Template)), true
 	case *batch.CronJob:
 		return batchvalidation.ValidateCronJobCreate(o, options(&o.Spec.JobTemplate.Spec.Template)), true
 	case *autoscaling.HorizontalPodAutoscaler:
