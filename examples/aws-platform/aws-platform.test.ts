@@ -118,6 +118,16 @@ test('a version first gets copies of the requests at the Gateway that the manife
   expect(steps[0]).toMatchObject({ kind: 'shadow', percent: 10 });
 });
 
+test('an alert starts the training, and the drift check itself may not', () => {
+  expect(identities(production)).toEqual(
+    expect.arrayContaining(['EventBus default', 'EventSource retraining', 'Sensor demand-forecast-retrain']),
+  );
+  expect(identities(production)).not.toContain('Role demand-forecast-drift-check');
+  const [trigger] = find(production, 'Sensor', 'demand-forecast-retrain').spec.triggers;
+  const started = trigger.template.k8s.source.resource.spec.workflowTemplateRef.name;
+  expect(identities(production)).toContain(`WorkflowTemplate ${started}`);
+});
+
 test('the operators that the manifests need are installed, and the device plugin once', () => {
   const charts = all('helm_release').map(({ chart }) => chart);
   expect(charts).toEqual(
@@ -136,5 +146,5 @@ test('the trainer knows where its workspace is', () => {
 });
 
 test('every name that one object says of another exists, or is a secret that the user brings', () => {
-  expect(danglingReferences(production)).toEqual(['Secret demand/slack']);
+  expect(danglingReferences(production)).toEqual(['Secret demand/retraining', 'Secret demand/slack']);
 });

@@ -10,9 +10,11 @@ import {
   MlModelPlatform,
   ModelGateway,
   ModelSource,
+  PlatformAlerting,
   type PlatformOutputs,
   QualityGates,
   Receiver,
+  RetrainTrigger,
   RolloutStrategy,
   ScaleTarget,
   SecretReference,
@@ -85,7 +87,9 @@ export function demandForecastLoop(app: App, config: AwsPlatformConfig, outputs:
     servedModel: serving,
     retrains: training,
     reportsUri: environment.reportsUri,
+    retrainTrigger: RetrainTrigger.alertmanager({ token: SecretReference.of('retraining', 'token') }),
   });
+  new PlatformAlerting(monitoring, 'platform', { platform });
   new Dashboards(monitoring, 'dashboards', { platform });
   new AlertRouting(monitoring, 'routing', {
     platform,

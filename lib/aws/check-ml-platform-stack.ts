@@ -1,6 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import { Problems } from '../validation/problems';
-import { type MlPlatformStack, type MlPlatformStackProps } from './ml-platform-stack';
+import { type MlPlatformStack } from './ml-platform-stack';
+import { type MlPlatformStackProps } from './ml-platform-stack-props';
 
 /**
  * What the parts cannot see by themselves. What is wrong with a part, the part says.

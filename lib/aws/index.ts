@@ -14,6 +14,7 @@ export { BucketExpiry, BucketTransition, type ExpiryRule } from './bucket-lifecy
 export { EncryptionKey, type EncryptionKeyProps } from './encryption-key';
 export { type BuildImages } from './image-lifecycle';
 export * from './ml-platform-stack';
+export * from './ml-platform-stack-props';
 export { MlflowDatabase, type MlflowDatabaseOptions, type MlflowDatabaseProps } from './mlflow-database';
 export {
   type AuroraServerlessEngineOptions,

@@ -2,126 +2,24 @@ import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
 import { TerraformOutput, TerraformStack } from 'cdktf';
 import { type Construct } from 'constructs';
 import { type AwsEnvironment, partitionOf } from '../platform/aws-environment';
+import { MLFLOW_DATABASE_SECRET } from '../platform/database-secret';
 import { GpuNodeImage } from '../platform/gpu-node-image';
-import { type MlModelPlatform } from '../platform/ml-model-platform';
 import { TERRAFORM_OUTPUTS } from '../platform/platform-outputs';
 import { Problems } from '../validation/problems';
 import { checkMlPlatformStack } from './check-ml-platform-stack';
 import { type ICluster } from './cluster';
 import { ClusterAddons } from './cluster-addons/cluster-addons';
-import { type ClusterAddonsOptions } from './cluster-addons/cluster-addons-props';
 import { NodeScaling } from './cluster-addons/node-scaling';
 import { GpuNodeGroup, type GpuNodeGroupOptions } from './gpu-node-group';
 import { eksHelmProvider } from './helm-provider';
 import { IdentityProvider } from './identity-provider';
 import { KarpenterAccess } from './karpenter-access';
-import { MlflowDatabase, type MlflowDatabaseOptions } from './mlflow-database';
+import { type MlPlatformStackProps } from './ml-platform-stack-props';
+import { MlflowDatabase } from './mlflow-database';
 import { ModelImageRepositories } from './model-image-repositories';
-import { ModelStorage, type ModelStorageOptions } from './model-storage';
+import { ModelStorage } from './model-storage';
 import { PlatformCluster } from './platform-cluster';
-import { PlatformIdentities } from './platform-identities';
-import { type TerraformState } from './terraform-state';
-
-/** The cloud half of one environment. */
-export interface MlPlatformStackProps {
-  /** Names and addresses, the same object that the manifests are made from. */
-  readonly environment: AwsEnvironment;
-
-  /**
-   * The manifests, after all their constructs were made: they know what their pods read and write, and what they were told of the
-   * cluster.
-   */
-  readonly platform: MlModelPlatform;
-
-  /** Where Terraform remembers what it has made. */
-  readonly state: TerraformState;
-
-  /**
-   * The cluster. The API of a new one is closed to the internet unless `endpointAccess` opens it to some networks; Helm releases are
-   * installed through it, so Terraform must run where it can be reached.
-   *
-   * @default PlatformCluster.create()
-   */
-  readonly cluster?: PlatformCluster;
-
-  /**
-   * Managed groups of GPU nodes.
-   *
-   * @default - none: nothing asks for GPUs, or Karpenter starts their nodes
-   */
-  readonly gpuNodes?: readonly GpuNodeGroupOptions[];
-
-  /**
-   * Whether Karpenter starts nodes, for the `KarpenterGpuPool`s of the manifests, in place of managed groups.
-   *
-   * @default false
-   */
-  readonly usesKarpenter?: boolean;
-
-  /**
-   * The buckets.
-   *
-   * @default - kept and expired as `ModelStorage` says
-   */
-  readonly storage?: ModelStorageOptions;
-
-  /**
-   * MLflow's database.
-   *
-   * @default - PostgreSQL, as `MlflowDatabase` says
-   */
-  readonly database?: MlflowDatabaseOptions;
-
-  /**
-   * Whether the platform has a database of its own. Not where its MLflow exists, or is on SQLite.
-   *
-   * @default true
-   */
-  readonly makesDatabase?: boolean;
-
-  /**
-   * Images that the project builds, for example `training`: each gets a repository beside those of the loop's own containers.
-   *
-   * @default - none
-   */
-  readonly images?: readonly string[];
-
-  /**
-   * What is installed in the cluster.
-   *
-   * @default - everything that the manifests may need
-   */
-  readonly addons?: ClusterAddonsOptions;
-
-  /**
-   * Whether pods get their roles by annotations of their accounts (IRSA, `AwsEnvironment.roleArn`) and not by EKS Pod Identity.
-   *
-   * @default false
-   */
-  readonly usesIrsa?: boolean;
-
-  /**
-   * ARN of a policy that bounds what any role of a pod may do.
-   *
-   * @default - none
-   */
-  readonly permissionsBoundaryArn?: string;
-
-  /**
-   * Whether a destroy takes everything along: objects, images and the database without a last snapshot. For environments that come and
-   * go. An option of a part says otherwise for it.
-   *
-   * @default false
-   */
-  readonly disposable?: boolean;
-
-  /**
-   * Tags of every resource beside those of the environment.
-   *
-   * @default - none
-   */
-  readonly tags?: { readonly [key: string]: string };
-}
+import { PlatformIdentities, type SecretAccess } from './platform-identities';
 
 /**
  * Everything that the manifests of an environment run on: network and cluster, GPU nodes, buckets, MLflow's database, image
@@ -241,11 +139,21 @@ export class MlPlatformStack extends TerraformStack {
       kmsKeyArns: Object.fromEntries(
         [models, artifacts, training, predictions].map((bucket) => [bucket, storage.kmsKeyArn]),
       ),
+      // With Pod Identity, External Secrets reads it as itself.
+      secrets: props.usesIrsa === true ? this.databaseSecret(props) : [],
       permissionsBoundaryArn: props.permissionsBoundaryArn,
       ...{ provider, partition, tags },
     });
     this.cluster.precede(identities);
     return identities;
+  }
+
+  /** What the account of `ExternalSecretStore.serviceAccount` reads. */
+  private databaseSecret({ database: options }: MlPlatformStackProps): SecretAccess[] {
+    const { database, environment } = this;
+    if (!database) return [];
+    const account = { namespace: environment.namespace, serviceAccountName: MLFLOW_DATABASE_SECRET };
+    return [{ ...account, secretArn: database.masterUserSecretArn, kmsKeyArn: options?.kmsKeyArn }];
   }
 
   private clusterAddons(props: MlPlatformStackProps, identityProvider: IdentityProvider): ClusterAddons {
@@ -254,7 +162,10 @@ export class MlPlatformStack extends TerraformStack {
     const { permissionsBoundaryArn, platform, gpuNodes = [] } = props;
     eksHelmProvider(this, 'Helm', { ...cluster, region });
     const addons = new ClusterAddons(this, 'Addons', {
-      ...{ nodeScaling: this.nodeScaling(props), ...props.addons },
+      nodeScaling: this.nodeScaling(props),
+      // A cluster of ours has a default StorageClass; of another one nobody knows.
+      ...(this._ownsCluster && { monitoringStorage: {} }),
+      ...props.addons,
       ...{ clusterName, region, accountId, identityProvider, permissionsBoundaryArn, tags },
       manifests: platform,
       gpuNodeImages: gpuNodes.map(({ image = GpuNodeImage.al2023() }) => image),

@@ -319,6 +319,19 @@ describe('MlPlatformStack', () => {
     expect(role?.assume_role_policy).toContain('sts:AssumeRoleWithWebIdentity');
     expect(environment.roleArn('mlflow')).toBe('arn:aws:iam::123456789012:role/fraud-staging.fraud.mlflow');
     expect(checkStack(JSON.stringify(found), { complete: true })).toEqual([]);
+    // Of ExternalSecretStore.serviceAccount.
+    const reader = all(found, 'aws_iam_role_policy').find(({ role }) => role.includes('mlflow-database'));
+    expect(reader?.policy).toContain('secretsmanager:GetSecretValue');
+  });
+
+  test('keeps what Prometheus knows on volumes, on a cluster of its own', () => {
+    const values = (props: Props): string =>
+      all(synth(props), 'helm_release')
+        .find(({ chart }) => chart === 'kube-prometheus-stack')
+        .values.join();
+    expect(values({})).toContain('storage: 50Gi');
+    expect(values({ addons: { monitoringStorage: { prometheusGib: 80 } } })).toContain('storage: 80Gi');
+    expect(values({ cluster: PlatformCluster.existing() })).not.toContain('storageSpec');
   });
 
   test('has as many environments as a program has, each in a state of its own', () => {
