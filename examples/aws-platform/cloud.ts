@@ -24,6 +24,8 @@ export function demandForecastCloud(app: App, config: AwsPlatformConfig, platfor
     cluster: PlatformCluster.create({
       vpc: { cidr, natGateways: highlyAvailable ? NatGateways.perZone() : NatGateways.single() },
       endpointAccess: EndpointAccess.publicFrom(...apiCallers),
+      // They also carry the model: a replica asks for a whole processor.
+      systemNodes: { instanceTypes: ['m7i.xlarge', 'm6i.xlarge'], maxSize: highlyAvailable ? 8 : 4 },
     }),
     gpuNodes: [{ pool: gpuPool, instanceTypes: gpuInstanceTypes, maxSize: gpuPool.maxNodes ?? 1 }],
     database: { engine: MlflowDatabaseEngine.postgres({ multiAz: highlyAvailable }) },

@@ -41,7 +41,7 @@ export function checkEksCluster(props: EksClusterProps, version: string, problem
   }
   const isKey = secretsKeyArn === undefined || Token.isUnresolved(secretsKeyArn) || KEY_ARN.test(secretsKeyArn);
   if (!isKey) problems.add('secretsKeyArn', secretsKeyArn, 'must be the ARN of a KMS key');
-  const known = Object.keys(clusterAddons('', {}));
+  const known = Object.keys(clusterAddons('', {}, {}));
   for (const [addon, pinned] of Object.entries(addonVersions)) {
     const prop = `addonVersions.${addon}`;
     if (!known.includes(addon)) problems.add(prop, pinned, `is none of the add-ons, which are ${known.join(', ')}`);

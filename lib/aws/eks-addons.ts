@@ -20,6 +20,7 @@ interface EksAddon {
 export function clusterAddons(
   ebsCsiRoleArn: string,
   versions: { readonly [addon: string]: string },
+  tags: { readonly [key: string]: string },
 ): Record<string, EksAddon> {
   const addons: Record<string, Omit<EksAddon, 'most_recent'>> = {
     // Without it nodes never become ready, and pods on them have no identity.
@@ -32,8 +33,12 @@ export function clusterAddons(
     'kube-proxy': {},
     coredns: {},
     'aws-ebs-csi-driver': {
-      // New clusters have no default class: claims that name none would wait for ever.
-      configuration_values: JSON.stringify({ defaultStorageClass: { enabled: true } }),
+      configuration_values: JSON.stringify({
+        // New clusters have no default class: claims that name none would wait for ever.
+        defaultStorageClass: { enabled: true },
+        // Terraform does not know the volumes of claims; by their tags they are found when the cluster is gone.
+        controller: { extraVolumeTags: tags },
+      }),
       pod_identity_association: [{ role_arn: ebsCsiRoleArn, service_account: EBS_CSI_ACCOUNT.name }],
     },
     'metrics-server': {},

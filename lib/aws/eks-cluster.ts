@@ -154,6 +154,7 @@ export class EksCluster extends Construct implements ICluster {
   public readonly oidcProviderArn: string;
 
   private readonly module: TerraformHclModule;
+  private readonly vpcAddress: string;
 
   /** @throws ValidationError listing everything that is wrong. */
   constructor(scope: Construct, id: string, props: EksClusterProps) {
@@ -169,6 +170,7 @@ export class EksCluster extends Construct implements ICluster {
     this.kubernetesVersion = kubernetesVersion;
 
     const vpc = new EksVpc(this, 'Vpc', name, props.vpc ?? {}, tags);
+    this.vpcAddress = vpc.address;
     const { endpointAccess = EndpointAccess.privateOnly(), admins = [], secretsKeyArn } = props;
     const isPublic = endpointAccess.publicCidrs.length > 0;
     this.module = new TerraformHclModule(this, 'Resource', {
@@ -195,7 +197,7 @@ export class EksCluster extends Construct implements ICluster {
         iam_role_name: resourceName(ROLE_PREFIX_LIMIT, name, 'cluster'),
         node_security_group_tags: { [KARPENTER_DISCOVERY_TAG]: name },
         node_security_group_additional_rules: NODE_RULES,
-        addons: clusterAddons(this.ebsCsiRole(tags).arn, props.addonVersions ?? {}),
+        addons: clusterAddons(this.ebsCsiRole(tags).arn, props.addonVersions ?? {}, tags),
         eks_managed_node_groups: { system: systemNodes(props.systemNodes ?? {}, tags) },
         tags,
       },
@@ -213,6 +215,8 @@ export class EksCluster extends Construct implements ICluster {
   /** Has everything in `dependent` made after the cluster, its nodes and its add-ons, and ended before them. */
   public precede(dependent: IConstruct): void {
     makeWait(dependent, `module.${this.module.friendlyUniqueId}`, this);
+    // Without the way out, nothing on the nodes could end what it has made in AWS.
+    makeWait(dependent, this.vpcAddress, this);
   }
 
   /** The role by which the EBS driver makes volumes. */

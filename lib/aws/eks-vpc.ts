@@ -56,6 +56,8 @@ const MODULE = { source: 'terraform-aws-modules/vpc/aws', version: '6.0.1' };
 export class EksVpc extends Construct {
   public readonly vpcId: string;
   public readonly privateSubnetIds: string[];
+  /** Address of the module, to depend on: the way out of the network is more than the subnets that others name. */
+  public readonly address: string;
 
   constructor(scope: Construct, id: string, clusterName: string, props: EksVpcProps, tags: Record<string, string>) {
     super(scope, id);
@@ -78,6 +80,7 @@ export class EksVpc extends Construct {
         tags,
       },
     });
+    this.address = `module.${module.friendlyUniqueId}`;
     this.vpcId = module.getString('vpc_id');
     this.privateSubnetIds = module.getList('private_subnets');
     // Free, and models and logs do not go through the NAT gateway, which costs for each GB.
@@ -95,6 +98,8 @@ export class EksVpc extends Construct {
       state: 'available',
       // Local zones cannot have the control plane.
       filter: [{ name: 'opt-in-status', values: ['opt-in-not-required'] }],
+      // https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html: EKS puts no control plane there.
+      excludeZoneIds: ['use1-az3', 'usw1-az2', 'cac1-az3'],
     });
     return Token.asList(Fn.slice(zones.names, 0, count));
   }

@@ -103,6 +103,14 @@ const TAINT_EFFECTS: Readonly<Record<NodeTaint['effect'], string>> = {
 };
 
 /**
+ * By this label the cluster autoscaler knows that a node will have GPUs when its device plugin is up. Without it the node would count as
+ * ready with none, and the pod that waits for it would start another one.
+ *
+ * @see https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md#gpu-node-groups
+ */
+const ACCELERATOR_LABEL = 'k8s.amazonaws.com/accelerator';
+
+/**
  * EKS managed node groups for a GPU pool: an image with NVIDIA's driver, the pool's taints and labels, IMDSv2 only, an encrypted disk,
  * and the tags by which the cluster autoscaler knows of GPUs, labels and taints while there is no node.
  *
@@ -130,7 +138,11 @@ export class GpuNodeGroup extends Construct {
 
     const template = this.launchTemplate(props, image);
     const role = props.nodeRoleArn === undefined ? this.nodeRole(pool.name, { ...props.tags }) : undefined;
-    const labels = { ...pool.labels, ...(image.bringsDevicePlugin ? {} : { [GPU_PRESENT_LABEL]: 'true' }) };
+    const labels = {
+      ...pool.labels,
+      [ACCELERATOR_LABEL]: 'nvidia',
+      ...(image.bringsDevicePlugin ? {} : { [GPU_PRESENT_LABEL]: 'true' }),
+    };
     const common: Omit<EksNodeGroupConfig, 'nodeGroupName' | 'scalingConfig'> = {
       clusterName: props.clusterName,
       nodeRoleArn: props.nodeRoleArn ?? role?.arn ?? '',

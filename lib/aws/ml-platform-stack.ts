@@ -10,6 +10,7 @@ import { checkMlPlatformStack } from './check-ml-platform-stack';
 import { type ICluster } from './cluster';
 import { ClusterAddons } from './cluster-addons/cluster-addons';
 import { NodeScaling } from './cluster-addons/node-scaling';
+import { EksCluster } from './eks-cluster';
 import { GpuNodeGroup, type GpuNodeGroupOptions } from './gpu-node-group';
 import { eksHelmProvider } from './helm-provider';
 import { IdentityProvider } from './identity-provider';
@@ -107,6 +108,8 @@ export class MlPlatformStack extends TerraformStack {
   private gpuNodeGroup(options: GpuNodeGroupOptions): void {
     const { cluster, tags } = this;
     const group = new GpuNodeGroup(this, `Nodes-${options.pool.name}`, {
+      // Otherwise they keep the version that they were made with.
+      kubernetesVersion: cluster instanceof EksCluster ? cluster.kubernetesVersion : undefined,
       ...options,
       clusterName: cluster.clusterName,
       subnetIds: cluster.privateSubnetIds,

@@ -105,7 +105,7 @@ export const RUN_REASONS = { schedule: 'schedule', manual: 'manual', drift: 'dri
 export const LOOP_KEYS = {
   /** `true` stops every new run. Never rendered unless asked for, so that `kubectl patch` may own it. */
   paused: 'paused',
-  /** Seconds that must pass between the starts of two admitted runs. */
+  /** Seconds that must pass between the end of an admitted run and the start of the next. */
   cooldownSeconds: 'cooldownSeconds',
   /** Admitted runs in any 24 hours. */
   maxRunsPerDay: 'maxRunsPerDay',

@@ -23,6 +23,7 @@ import { type RetrainTrigger } from './retrain-trigger';
 import { RetrainWebhook } from './retrain-webhook';
 import { retrainingNeeded } from './retraining-rule';
 
+const DEFAULT_SILENT_AFTER = Duration.hours(3);
 const DEFAULT_WINDOW = Duration.hours(DRIFT_CHECK_DEFAULTS.window.hours);
 
 /** How a served model is watched, and what happens when its data drifts. */
@@ -220,14 +221,16 @@ export class DriftAlerting extends Construct {
       ...defaultRules({
         ...{ model, namespace: platform.namespace },
         driftThreshold: props.driftThreshold ?? DRIFT_CHECK_DEFAULTS.decision.featureThreshold,
-        silentAfter: props.silentAfter ?? Duration.hours(3),
+        silentAfter: props.silentAfter ?? DEFAULT_SILENT_AFTER,
         captured: props.servedModel.captureUrl !== undefined,
         training: props.retrains && { name: props.retrains.name, engine: props.retrains.engine.name },
         rolledOut: props.servedModel.rollout !== undefined,
         labelled: labelsCanCome(props),
         labelsPosted: labelsCanCome(props) && checksCapturedLog(props) && props.labelsUri === undefined,
       }),
-      ...(props.retrainTrigger?._alertmanager ? [retrainingNeeded()] : []),
+      ...(props.retrainTrigger?._alertmanager
+        ? [retrainingNeeded(model.name, platform.namespace, props.silentAfter ?? DEFAULT_SILENT_AFTER)]
+        : []),
       ...(props.rules ?? []),
     ];
 

@@ -1,4 +1,5 @@
 import { Duration } from 'cdk8s';
+import { DERIVED_NAMES } from '../contract';
 import { matchers } from './alert-condition';
 import { ALERTS, TOPICS } from './alert-names';
 import { AlertRule, AlertSeverity, AlertTier } from './alert-rule';
@@ -60,9 +61,11 @@ function spotReclaimLoop({ namespace, maxReclaims }: PlatformRulesOptions): Aler
   const pods = (series: string, labels: string, span: string): string =>
     `max ${BY_POD} (max_over_time(${series}{namespace=${JSON.stringify(namespace)}, ${labels}}[${span}]))`;
   const was = (phase: string, span: string): string => `(${pods(podPhase, `phase="${phase}"`, span)} == 1)`;
-  const ofRuns =
-    `max by (${POD}, owner_name) (max_over_time(${podOwner}` +
-    `{namespace=${JSON.stringify(namespace)}, owner_kind=~"Workflow|Job"}[6h]))`;
+  // Jobs of other kinds, such as drift checks, are made again when they fail.
+  const owned = (owner: string): string =>
+    `max_over_time(${podOwner}{namespace=${JSON.stringify(namespace)}, ${owner}}[6h])`;
+  const jobs = `owner_kind="Job", owner_name=~".+${DERIVED_NAMES.training.suffix}-.+"`;
+  const ofRuns = `max by (${POD}, owner_name) (${owned('owner_kind="Workflow"')} or ${owned(jobs)})`;
   const lost =
     `${ofRuns} and ${ON_POD} ${was('Running', '6h')} ` +
     `unless ${ON_POD} ${was('Succeeded', '6h')} unless ${ON_POD} ${was('Running', '10m')}`;

@@ -97,11 +97,11 @@ export class RetrainWebhook extends Construct {
           repeatInterval: `${this.trigger.repeatSeconds}s`,
         },
         receivers: [{ name: source, webhookConfigs: [webhook] }],
-        // What a silent check said last is of long ago.
+        // What a silent check said last is of long ago. Alerts on what collectors count need no check.
         inhibitRules: [
           {
             sourceMatch: [equals('alertname', ALERTS.checkSilent), present(model)],
-            targetMatch: [asked, present(model)],
+            targetMatch: [equals('alertname', ALERTS.retrainingNeeded), present(model)],
             equal: [ofNamespace, model],
           },
         ],

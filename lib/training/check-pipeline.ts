@@ -9,7 +9,7 @@ import { checkStep, checkStepName, type ExtraStep, type PipelineStep, type Train
 import { type TrainingEngine } from './training-engine';
 import { type Workspace } from './workspace';
 
-/** Time between the starts of two runs unless another is asked for. */
+/** Time between the end of a run and the start of the next unless another is asked for. */
 export const DEFAULT_COOLDOWN = Duration.hours(6);
 
 /** How long finished runs are kept unless something else is asked for: of a weekly training, the last two are always there. */

@@ -122,7 +122,8 @@ export interface TrainingPipelineProps {
   readonly keepRuns?: Duration;
 
   /**
-   * Time that must pass between the starts of two runs, whoever asks.
+   * Time that must pass between the end of a run and the start of the next, whoever asks: a request that waited for a long run must
+   * not start another one for the same drift.
    *
    * @default Duration.hours(6)
    */

@@ -199,6 +199,7 @@ describe('add-ons', () => {
     expect(addons['eks-pod-identity-agent']).toEqual({ before_compute: true, most_recent: false });
     expect(JSON.parse(addons['aws-ebs-csi-driver'].configuration_values)).toEqual({
       defaultStorageClass: { enabled: true },
+      controller: { extraVolumeTags: {} },
     });
     for (const name of ['kube-proxy', 'coredns', 'metrics-server'])
       expect(addons[name]).toEqual({ most_recent: false });
@@ -327,7 +328,7 @@ describe('the network', () => {
 
 test('logical ids are stable', () => {
   const made = cluster({}, (stack, own) => own.precede(new SqsQueue(stack, 'queue', {})));
-  expect(made.one('aws_sqs_queue').depends_on).toEqual(['module.cluster_611F8AFF']);
+  expect(made.one('aws_sqs_queue').depends_on).toEqual(['module.cluster_611F8AFF', 'module.cluster_Vpc_91107A71']);
   expect(made.module(EKS).vpc_id).toBe('${module.cluster_Vpc_91107A71.vpc_id}');
   const [before, after] = [cluster().ids, cluster({ ...ALL, name: 'acme' }).ids];
   expect(after).toEqual(before);
@@ -344,10 +345,11 @@ test('what needs the cluster waits for all of it', () => {
     each.precede(group);
   });
   const [{ depends_on }] = made.all('aws_eks_node_group');
-  const waits = depends_on.filter((each: string) => /^module\.cluster_[0-9A-F]{8}$/.test(each));
-  expect(waits).toHaveLength(1);
+  const waits = depends_on.filter((each: string) => /^module\./.test(each));
+  // The cluster, and the way out of its network.
+  expect(waits).toHaveLength(2);
   // What it waited for before, it still waits for.
-  expect(depends_on).toHaveLength(4);
+  expect(depends_on).toHaveLength(5);
   expect(made.one('aws_launch_template').depends_on).toEqual(waits);
 });
 
@@ -356,7 +358,7 @@ test('of a whole stack, what the cluster is made of does not wait for itself', (
     new SqsQueue(stack, 'queue', {});
     own.precede(stack);
   });
-  expect(made.one('aws_sqs_queue').depends_on).toEqual(['module.cluster_611F8AFF']);
+  expect(made.one('aws_sqs_queue').depends_on).toEqual(['module.cluster_611F8AFF', 'module.cluster_Vpc_91107A71']);
   expect(made.one('aws_iam_role')).not.toHaveProperty('depends_on');
   expect(made.one('aws_vpc_endpoint')).not.toHaveProperty('depends_on');
 });

@@ -29,7 +29,11 @@ test('is tainted and labelled as its pool says, and known to the device plugin',
   expect(group().one(NODES)).toMatchObject({
     cluster_name: 'acme',
     node_group_name: 'a10g',
-    labels: { 'cdk8s-mlops.dev/node-pool': 'a10g', 'nvidia.com/gpu.present': 'true' },
+    labels: {
+      'cdk8s-mlops.dev/node-pool': 'a10g',
+      'k8s.amazonaws.com/accelerator': 'nvidia',
+      'nvidia.com/gpu.present': 'true',
+    },
     taint: [{ key: 'nvidia.com/gpu', value: 'present', effect: 'NO_SCHEDULE' }],
     ami_type: 'AL2023_x86_64_NVIDIA',
     capacity_type: 'ON_DEMAND',
@@ -46,6 +50,8 @@ test('scales from zero: the autoscaler knows of the GPUs before there is a node'
   expect(templateTags(made, /./)).toEqual({
     'resources/nvidia.com/gpu': '1',
     'label/cdk8s-mlops.dev/node-pool': 'a10g',
+    // Until its device plugin is up, such a node does not count as one without GPUs.
+    'label/k8s.amazonaws.com/accelerator': 'nvidia',
     'label/nvidia.com/gpu.present': 'true',
     'taint/nvidia.com/gpu': 'present:NoSchedule',
   });
@@ -136,7 +142,9 @@ test('Bottlerocket has its data on a second disk, and brings the device plugin',
     ['/dev/xvdb', 300, 'true'],
   ]);
   // By this label the DaemonSet of the device plugin finds its nodes.
-  expect(made.one(NODES).labels).toEqual({ 'cdk8s-mlops.dev/node-pool': 'a10g' });
+  expect(made.one(NODES).labels).toEqual({
+    ...{ 'cdk8s-mlops.dev/node-pool': 'a10g', 'k8s.amazonaws.com/accelerator': 'nvidia' },
+  });
   expect(templateTags(made, /./)).not.toHaveProperty('label/nvidia.com/gpu.present');
 });
 
@@ -164,7 +172,7 @@ describe('a spot pool with a fallback', () => {
     });
     const made = group({ pool: SPOT });
     const [spot, fallback] = [templateTags(made, /\.gpu_[0-9A-F]+\./), templateTags(made, /gpu_OnDemand_/)];
-    expect(Object.keys(fallback)).toHaveLength(4);
+    expect(Object.keys(fallback)).toHaveLength(5);
     expect(fallback).toEqual(spot);
   });
 

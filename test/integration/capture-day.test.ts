@@ -3,7 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { Duration } from 'cdk8s';
 import { stringify } from 'yaml';
+import {
+  DriftAlerting,
+  Feature,
+  ModelSource,
+  ModelTask,
+  ServedModel,
+  ServingRuntime,
+  StorageInitializer,
+} from 'cdk8s-mlops';
 import {
   CAPTURE_DEFAULTS,
   CAPTURE_PATHS,
@@ -15,6 +25,7 @@ import {
 import { type DriftReport } from '../../apps/drift-checker/check/drift-report';
 import { type CompactionReport } from '../../apps/drift-checker/compact/compact';
 import { type Ended, Program, type Running } from '../support/program';
+import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '../support/synth';
 import {
   callsOf,
   type CensusCall,
@@ -33,7 +44,8 @@ import { freePort, Server } from './server';
 
 /*
  * A day of the census, as a payload logger would have sent it: three collectors, of which one is killed and started again and one loses the
- * store for a while, a real object store, MLflow with the champion's profile, Prometheus scraping, labels that come a day later. What `check`
+ * store for a while, a real object store, MLflow with the champion's profile, Prometheus with the rendered rules scraping them and a
+ * Pushgateway, labels that come a day later. What `check`
  * says of the log must be what it says of the raw data, to the last row, minus what is known to be lost.
  */
 
@@ -55,6 +67,7 @@ let line: CutLine;
 let s3: S3Client;
 let env: Record<string, string>;
 let prometheus: string;
+let pushgateway: string;
 let population: Person[];
 let calls: CensusCall[];
 /** On the disk; taken, and not on the disk yet when it was answered: a kill may lose it. */
@@ -95,11 +108,17 @@ beforeAll(async () => {
   await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   line = await CutLine.to(moto.url);
   await registerChampion(mlflow.url);
+  pushgateway = `http://127.0.0.1:${await freePort()}`;
+  const listen = [
+    `--web.listen-address=${pushgateway.replace('http://', '')}`,
+    `--persistence.file=${at('pushgateway.data')}`,
+  ];
+  servers.push(await Server.start('prometheus-pushgateway', listen, {}, `${pushgateway}/-/ready`));
   writeFileSync(at('capture.yaml'), stringify({ ...capture, registry: mlflow.url }));
   const config: DriftCheckFile = {
     ...{ version: 1, model: 'employment', namespace: 'census', schema: at('schema.json') },
     ...{ predictions: LOG, capture: at('capture.yaml'), ...DRIFT_CHECK_DEFAULTS },
-    ...{ reference: { registry: mlflow.url, alias: 'champion' }, pushgateway: 'http://127.0.0.1:1' },
+    ...{ reference: { registry: mlflow.url, alias: 'champion' }, pushgateway },
   };
   writeFileSync(at('drift-check.yaml'), stringify(config));
   for (const collector of COLLECTORS) {
@@ -189,11 +208,38 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
+/** The rules of the model, evaluated every second. */
+function renderedRules(): Rendered[] {
+  const chart = newChart();
+  const servedModel = new ServedModel(chart, 'serving', {
+    platform: newPlatform(chart, { namespace: capture.namespace, storageInitializer: StorageInitializer.restricted() }),
+    model: newModel({
+      name: capture.model,
+      task: ModelTask.binaryClassification({ positiveClass: '1', negativeClass: '0', decisionThreshold: 0.5 }),
+      features: EMPLOYMENT.features.map(({ name, type }) =>
+        type === 'numeric' ? Feature.numeric(name, { minimum: 0, maximum: 120 }) : Feature.categorical(name),
+      ),
+      objectives: { maxLatencyP95: Duration.millis(200), maxErrorRate: 0.01 },
+      labelDelay: Duration.days(1),
+    }),
+    source: ModelSource.uri('s3://acme-models/employment/v1', { version: '1' }),
+    runtime: ServingRuntime.sklearn(),
+  });
+  new DriftAlerting(chart, 'drift', { servedModel, recordingRules: true });
+  const { groups } = find(rendered(chart), 'PrometheusRule', 'employment-drift-check').spec;
+  return groups.map((group: Rendered) => ({ ...group, interval: '1s' }));
+}
+
 async function startPrometheus(): Promise<string> {
   const port = await freePort();
   const targets = ports.map((each) => `127.0.0.1:${each}`);
-  const scrape = { job_name: 'capture', scrape_interval: '1s', honor_labels: true, static_configs: [{ targets }] };
-  writeFileSync(at('prometheus.yml'), stringify({ scrape_configs: [scrape] }));
+  const common = { scrape_interval: '1s', honor_labels: true };
+  const scrape_configs = [
+    { ...common, job_name: 'capture', static_configs: [{ targets }] },
+    { ...common, job_name: 'pushgateway', static_configs: [{ targets: [pushgateway.replace('http://', '')] }] },
+  ];
+  writeFileSync(at('rules.yml'), JSON.stringify({ groups: renderedRules() }));
+  writeFileSync(at('prometheus.yml'), stringify({ scrape_configs, rule_files: [at('rules.yml')] }));
   const url = `http://127.0.0.1:${port}`;
   const args = [
     `--config.file=${at('prometheus.yml')}`,
@@ -306,6 +352,28 @@ onTheDay('Prometheus has every event that was acknowledged', async () => {
   );
 });
 
+/** What Prometheus says of the rules. */
+async function rulesNow(): Promise<Rendered[]> {
+  const answer = await fetch(`${prometheus}/api/v1/rules`);
+  const { data } = (await answer.json()) as { data: Rendered };
+  return data.groups.flatMap(({ rules }: Rendered) => rules);
+}
+
+onTheDay('the rendered rules are evaluated on what the collectors export', async () => {
+  const psi = (feature: string): string => `version_feature:ml_feature_bin:psi{feature="${feature}", version="1"}`;
+  // The second group takes what the first records a moment later.
+  const recorded = 'count(version_feature:ml_feature_bin:psi)';
+  await until(async () => (await query(recorded)) === EMPLOYMENT.features.length);
+  await until(async () => (await rulesNow()).every(({ health }) => health !== 'unknown'));
+  // The day is of three years after the profile: states of employment moved, sexes did not.
+  expect(await query(psi('SEX'))).toBeLessThan(0.05);
+  const rules = await rulesNow();
+  expect(rules.length).toBeGreaterThan(15);
+  expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+  // Nobody has checked yet, and that is said.
+  expect(rules.find(({ name }) => name === 'DriftCheckSilent').state).toBe('pending');
+});
+
 /** Which halves of a call went to a collector: 0 its request, 1 its response. */
 function halvesAt(index: number, collector: number): (0 | 1)[] {
   const third = Math.ceil(calls.length / 3);
@@ -332,7 +400,7 @@ onTheDay(
 onTheDay(
   'the check of the log says what a check of the raw data says',
   async () => {
-    const { errors } = await check(['check', '--config', at('drift-check.yaml'), ...UNTIL, '--dry-run'], 'captured');
+    const { errors } = await check(['check', '--config', at('drift-check.yaml'), ...UNTIL], 'captured');
     expect(errors).toEqual([]);
     const captured = reportOf('captured');
     const log = await logRows();
@@ -382,6 +450,14 @@ onTheDay(
   },
   120_000,
 );
+
+onTheDay('what the check pushed is scraped, and ends the alert on its silence', async () => {
+  const drift = `${METRICS.dataDriftScore.name}{model="employment", namespace="census", version="1"}`;
+  // Reports are rounded.
+  await until(async () => Math.abs((await query(drift)) - reportOf('captured').dataDriftScore) < 1e-9);
+  await until(async () => (await rulesNow()).find(({ name }) => name === 'DriftCheckSilent').state === 'inactive');
+  expect((await rulesNow()).filter(({ health }) => health !== 'ok')).toEqual([]);
+});
 
 function reportOf(name: string): DriftReport {
   return JSON.parse(readFileSync(at(`${name}/report.json`), 'utf8')) as DriftReport;

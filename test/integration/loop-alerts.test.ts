@@ -231,8 +231,10 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'pods of a Job that are made again, long enough ago',
-    series: [1, 2, 3].flatMap((each) => podOf('run-1', `run-1-${each}`, each * 20, each * 20 + 10, undefined, 'Job')),
-    fires: { 90: { SpotReclaimLoop: { owner_name: 'run-1' } }, 500: {} },
+    series: [1, 2, 3].flatMap((each) =>
+      podOf('churn-training-1', `churn-training-1-${each}`, each * 20, each * 20 + 10, undefined, 'Job'),
+    ),
+    fires: { 90: { SpotReclaimLoop: { owner_name: 'churn-training-1' } }, 500: {} },
   },
   {
     name: 'a run whose steps all succeed, runs that fail once each, and servers that are scaled down',
@@ -241,6 +243,9 @@ const SCENARIOS: readonly Scenario[] = [
         podOf('run-1', step, index * 10, index * 10 + 10, 'Succeeded'),
       ),
       ...[1, 2, 3, 4].flatMap((each) => podOf(`run-${each + 1}`, `train-${each}`, each * 10, each * 10 + 5, 'Failed')),
+      ...[1, 2, 3, 4].flatMap((each) =>
+        podOf('churn-drift-check-1', `check-${each}`, each * 10, each * 10 + 5, undefined, 'Job'),
+      ),
       ...[1, 2, 3, 4].flatMap((each) => podOf('churn-7d9', `churn-7d9-${each}`, 10, 40, undefined, 'ReplicaSet')),
     ],
     fires: { 60: {}, 120: {} },

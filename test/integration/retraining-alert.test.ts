@@ -17,6 +17,8 @@ const RULE = find(synthesize(), 'PrometheusRule', 'churn-drift-check').spec.grou
 
 interface Series {
   readonly values: string;
+  /** When a check last ended with a judgement; every minute, unless said otherwise. */
+  readonly judged?: string;
   readonly model?: string;
   readonly namespace?: string;
   readonly version?: string;
@@ -38,6 +40,12 @@ test.each<[string, readonly Series[], readonly Moment[]]>([
   // Prometheus looks back for five minutes.
   ['a scrape that failed: still', [{ values: '1x5 _x3 1x5' }], [fires('8m', '3'), fires('12m', '3')]],
   ['what is gone from the Pushgateway: no longer', [{ values: '1x5 stale' }], [fires('7m')]],
+  [
+    'what a check said that has been silent for long: not, although the Pushgateway still shows it',
+    [{ values: '1x300', judged: '0x300' }],
+    [fires('5m', '3'), fires('180m', '3'), fires('181m')],
+  ],
+  ['a check of which nobody knows when it judged: not', [{ values: '1x20', judged: '_x20' }], [fires('10m')]],
   ['another model: not', [{ values: '1x10', model: 'churn-eu' }], [fires('5m')]],
   ['another namespace: not', [{ values: '1x10', namespace: 'two' }], [fires('5m')]],
   [
@@ -52,10 +60,15 @@ test.each<[string, readonly Series[], readonly Moment[]]>([
     tests: [
       {
         interval: '1m',
-        input_series: given.map(({ values, model = 'churn', namespace = 'ml', version = '3' }) => ({
-          series: `ml_retrain_needed{job="drift-checker", model="${model}", namespace="${namespace}", version="${version}"}`,
-          values,
-        })),
+        input_series: given.flatMap(
+          ({ values, judged = '0+60x300', model = 'churn', namespace = 'ml', version = '3' }) => {
+            const labels = `{job="drift-checker", model="${model}", namespace="${namespace}", version="${version}"}`;
+            return [
+              { series: `ml_retrain_needed${labels}`, values },
+              { series: `ml_drift_check_last_success_timestamp_seconds${labels}`, values: judged },
+            ];
+          },
+        ),
         alert_rule_test: moments.map(({ at, versions }) => ({
           ...{ eval_time: at, alertname: 'RetrainingNeeded' },
           exp_alerts: versions.map((version) => ({

@@ -94,7 +94,8 @@ describe('by alert', () => {
     ]);
     const needed = rules.find(({ alert }) => alert === 'RetrainingNeeded');
     expect(needed.expr).toBe(
-      'max by (model, namespace, version) (ml_retrain_needed{model="churn", namespace="ml"}) > 0',
+      'max by (model, namespace, version) (ml_retrain_needed{model="churn", namespace="ml"}) > 0 and on (model, namespace) ' +
+        '(time() - max by (model, namespace) (ml_drift_check_last_success_timestamp_seconds{model="churn", namespace="ml"}) <= 10800)',
     );
     expect(needed.for).toBe('0s');
     expect(needed.labels).toMatchObject({ action: 'retrain', severity: 'warning', model: 'churn', namespace: 'ml' });
@@ -140,7 +141,7 @@ describe('Alertmanager', () => {
           { name: 'model', matchType: '=~', value: '.+' },
         ],
         targetMatch: [
-          { name: 'action', matchType: '=', value: 'retrain' },
+          { name: 'alertname', matchType: '=', value: 'RetrainingNeeded' },
           { name: 'model', matchType: '=~', value: '.+' },
         ],
         equal: ['namespace', 'model'],

@@ -89,6 +89,27 @@ describe('admission', () => {
       true,
       "the last run, 'run-3600' started at 2026-11-20T11:00:00.000Z; 2 of 9 runs in 24 hours",
     ],
+    [
+      'a second before the cooldown after a long run ends, whose request waited for it',
+      limits(3600, 9),
+      [{ ...run(40_000), endedAt: new Date(NOW.getTime() - 3_599_000) }, run(9000)],
+      false,
+      "'run-40000' ended at 2026-11-20T11:00:01.000Z, less than the cooldown of 3600 s ago: none before 2026-11-20T12:00:01.000Z",
+    ],
+    [
+      'the second in which that cooldown ends',
+      limits(3600, 9),
+      [{ ...run(40_000), endedAt: new Date(NOW.getTime() - 3_600_000) }],
+      true,
+      expect.stringMatching(/; 1 of 9 runs/) as string,
+    ],
+    [
+      'a run that is still under way, however long ago it started',
+      limits(0, 9),
+      [{ ...run(50_000), underWay: true }],
+      false,
+      expect.stringMatching(/^'run-50000' started at .*Z and is still under way$/) as string,
+    ],
     ['no cooldown', limits(0, 9), [run(0)], true, expect.stringMatching(/; 1 of 9 runs/) as string],
     [
       'a run in the future, by a clock that differs, and no cooldown',
@@ -258,9 +279,17 @@ describe('runs of a CronJob', () => {
 
   test('what started later is not counted, and what has not started yet is as old as it is', async () => {
     expect(await ask('cronjob', [job('later', at(31)), ME], [job('waits', undefined), job('before', at(29))])).toEqual([
-      { name: 'waits', startedAt: new Date(CREATED) },
-      { name: 'before', startedAt: new Date(at(29)) },
+      { name: 'waits', startedAt: new Date(CREATED), underWay: true },
+      { name: 'before', startedAt: new Date(at(29)), underWay: true },
     ]);
+  });
+
+  test.each(['Complete', 'Failed'])('one that is %s has ended then, and one that is about to has not', async (type) => {
+    const ended = { type, status: 'True', lastTransitionTime: '2026-11-20T11:30:00Z' };
+    const notYet = { ...ended, status: 'False' };
+    const [over, works] = await ask('cronjob', [ME, job('over', at(1), [ended]), job('works', at(2), [notYet])]);
+    expect(over).toEqual({ name: 'over', startedAt: new Date(at(1)), endedAt: new Date('2026-11-20T11:30:00Z') });
+    expect(works).toEqual({ name: 'works', startedAt: new Date(at(2)), underWay: true });
   });
 
   test('one that is not among them counts all of them', async () => {

@@ -57,9 +57,15 @@ export function decideAdmission(limits: LoopLimits, runs: readonly AdmittedRun[]
   const newestFirst = [...runs].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
   const [last] = newestFirst;
   const describe = (run: AdmittedRun): string => `'${run.name}' started at ${run.startedAt.toISOString()}`;
-  if (last && age(last) < limits.cooldownSeconds) {
-    const until = new Date(last.startedAt.getTime() + limits.cooldownSeconds * 1000).toISOString();
-    const reason = `${describe(last)}, less than the cooldown of ${limits.cooldownSeconds} s ago: none before ${until}`;
+  const working = newestFirst.find(({ underWay }) => underWay);
+  if (working) return { admitted: false, reason: `${describe(working)} and is still under way` };
+  // From its end on: a request that waited for a long run is as old as what that run was to mend.
+  const touched = ({ startedAt, endedAt }: AdmittedRun): number => (endedAt ?? startedAt).getTime();
+  const [latest] = [...runs].sort((a, b) => touched(b) - touched(a));
+  if (latest && Math.max(0, now.getTime() - touched(latest)) / 1000 < limits.cooldownSeconds) {
+    const until = new Date(touched(latest) + limits.cooldownSeconds * 1000).toISOString();
+    const did = latest.endedAt ? `'${latest.name}' ended at ${latest.endedAt.toISOString()}` : describe(latest);
+    const reason = `${did}, less than the cooldown of ${limits.cooldownSeconds} s ago: none before ${until}`;
     return { admitted: false, reason };
   }
   const today = newestFirst.filter((run) => age(run) < DAY_SECONDS);

@@ -7,6 +7,10 @@ import { type KubernetesClient } from '../../common/kubernetes';
 export interface AdmittedRun {
   readonly name: string;
   readonly startedAt: Date;
+  /** When it ended, where that is known. */
+  readonly endedAt?: Date;
+  /** Whether it still works. Runs of Argo never do while another one asks: their mutex keeps them apart. */
+  readonly underWay?: boolean;
 }
 
 /** What runs trainings. */
@@ -34,6 +38,7 @@ interface WorkflowNode {
 export interface Workflow extends Metadata {
   readonly status?: {
     readonly startedAt?: string;
+    readonly finishedAt?: string | null;
     readonly phase?: string;
     readonly nodes?: Readonly<Record<string, WorkflowNode>>;
     /** Gzip and base64, where the nodes are too many for an object. */
@@ -46,7 +51,13 @@ export interface Workflow extends Metadata {
 interface Job extends Metadata {
   readonly status?: {
     readonly startTime?: string;
-    readonly conditions?: readonly { readonly type: string; readonly reason?: string; readonly message?: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status?: string;
+      readonly lastTransitionTime?: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
   };
 }
 
@@ -69,14 +80,14 @@ export async function admittedRuns(
     return workflows
       .filter(({ metadata }) => metadata.name !== self)
       .filter((workflow) => admission(workflow) !== 'no')
-      .map((workflow) => runOf(workflow, workflow.status?.startedAt));
+      .map((workflow) => runOf(workflow, workflow.status?.startedAt, workflow.status?.finishedAt));
   }
   const jobs = await list<Job>(api, `/apis/batch/v1/namespaces/${namespace}/jobs`, selectorOf(model));
   const own = jobs.find(({ metadata }) => metadata.name === self);
   const mine = own && runOf(own, own.status?.startTime);
   return jobs
     .filter((job) => job !== own && !wasRefused(job))
-    .map((job) => runOf(job, job.status?.startTime))
+    .map((job) => ({ ...runOf(job, job.status?.startTime, endOf(job)), ...(!endOf(job) && { underWay: true }) }))
     .filter((run) => !mine || isBefore(run, mine));
 }
 
@@ -136,8 +147,18 @@ function wasRefused({ status }: Job): boolean {
   );
 }
 
-function runOf({ metadata: { name, creationTimestamp } }: Metadata, startedAt: string | undefined): AdmittedRun {
-  return { name, startedAt: new Date(startedAt ?? creationTimestamp) };
+function runOf(
+  { metadata: { name, creationTimestamp } }: Metadata,
+  startedAt: string | undefined,
+  endedAt?: string | null,
+): AdmittedRun {
+  return { name, startedAt: new Date(startedAt ?? creationTimestamp), ...(endedAt && { endedAt: new Date(endedAt) }) };
+}
+
+/** @see https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions */
+function endOf({ status }: Job): string | undefined {
+  return (status?.conditions ?? []).find((each) => ['Complete', 'Failed'].includes(each.type) && each.status === 'True')
+    ?.lastTransitionTime;
 }
 
 function isBefore(a: AdmittedRun, b: AdmittedRun): boolean {
