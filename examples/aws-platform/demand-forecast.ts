@@ -12,6 +12,7 @@ import {
   ModelSource,
   PlatformAlerting,
   type PlatformOutputs,
+  Pushgateway,
   QualityGates,
   Receiver,
   RetrainTrigger,
@@ -42,6 +43,7 @@ export function demandForecastLoop(app: App, config: AwsPlatformConfig, outputs:
       database: MlflowDatabaseConnection.fromOutputs(outputs),
       artifactsDestination: environment.artifactsDestination,
     }),
+    pushgateway: Pushgateway.managed({ volumeSize: '1Gi' }),
     storageInitializer: StorageInitializer.restricted(),
     quota: { gpus: gpuPool.maxNodes },
   });

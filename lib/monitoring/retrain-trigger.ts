@@ -6,6 +6,7 @@ import { Problems } from '../validation/problems';
 import { EventBus } from './event-bus';
 
 const HOUR = 3600;
+const DAY = 24 * HOUR;
 /**
  * Alertmanager forgets what it has sent after 120 h (`--data.retention`), and would then send it again.
  *
@@ -29,7 +30,8 @@ export interface AlertmanagerTriggerOptions {
   readonly eventBus?: EventBus;
 
   /**
-   * Time after which a training is asked for again while the alert still fires: the first may have been refused, or have been in vain.
+   * Time after which a training is asked for again while the alert still fires: the first may have been refused, or have been in vain. At
+   * least a day.
    *
    * @default Duration.days(1)
    */
@@ -79,7 +81,8 @@ export class RetrainTrigger {
     if ((token as SecretReference | undefined) === undefined) {
       problems.add('token', token, 'must be given: SecretReference.of(name, key)');
     }
-    problems.checkDuration('repeatInterval', repeatInterval, HOUR);
+    // Runs are named by the day: what repeats within it meets the run that exists.
+    problems.checkDuration('repeatInterval', repeatInterval, DAY);
     if (repeatInterval.toSeconds({ integral: false }) > LONGEST_REPEAT) {
       const limit = 'must be at most 120 hours: after that Alertmanager forgets that it has sent the alert';
       problems.add('repeatInterval', repeatInterval.toHumanString(), limit);

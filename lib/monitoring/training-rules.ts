@@ -13,6 +13,8 @@ export interface WatchedTraining {
   readonly engine: 'argo' | 'cronjob';
 }
 
+/** Of a Job its pod may be gone for long: nodes are taken away, with what was known of their pods. The default of `keepRuns`. */
+const KEPT = '15d';
 /** Runs in a row without a new version from which on nothing will mend itself. */
 const IN_VAIN = 2;
 
@@ -71,8 +73,8 @@ function jobsInVain(name: string, namespace: string): string {
   const pods = matchers({ namespace, owner_kind: 'Job' });
   const ended = matchers({ namespace, container: BUILT_IN_STEPS.admit, reason: 'Error' });
   const notAdmitted =
-    `label_replace(max by (namespace, pod, owner_name) (${podOwner}${pods}) ` +
-    `and on (namespace, pod) (max by (namespace, pod) (${initContainerEnded}${ended}) == 1), ` +
+    `label_replace(max by (namespace, pod, owner_name) (max_over_time(${podOwner}${pods}[${KEPT}])) ` +
+    `and on (namespace, pod) (max by (namespace, pod) (max_over_time(${initContainerEnded}${ended}[${KEPT}])) == 1), ` +
     '"job_name", "$1", "owner_name", "(.+)")';
   const failed = `(${created} and ${ofJob} (${is(jobFailed)}) unless ${ofJob} ${notAdmitted})`;
   const lastGood = `max by (namespace) (${created} and ${ofJob} (${is(jobComplete)}))`;

@@ -188,7 +188,9 @@ export class MlModelPlatform extends Construct {
     const pushgateway = props.pushgateway ?? Pushgateway.managed();
     this.pushgateway = pushgateway;
     const image = pushgateway._image;
-    const pushServer = image && new PushgatewayServer(this, 'Pushgateway', { namespace, monitoring, image });
+    const pushServer =
+      image &&
+      new PushgatewayServer(this, 'Pushgateway', { namespace, monitoring, image, volume: pushgateway._volume });
     this.pushgatewayUrl = (pushServer || pushgateway._existing)?.url ?? '';
 
     this.gpu = props.gpu ?? GpuDevicePlugin.providedByNodes();

@@ -3,7 +3,9 @@ import { Construct } from 'constructs';
 import { COMPONENTS } from '../contract';
 import { ServiceMonitor } from '../crds/prometheus-operator';
 import { imageProblem } from '../validation/image';
+import { dnsSubdomainProblem } from '../validation/names';
 import { Problems } from '../validation/problems';
+import { bytesProblem } from '../validation/quantity';
 import { httpUrlProblem, portProblem } from '../validation/uri';
 import { resourceRequirements } from './container-resources';
 import { type Monitoring } from './monitoring';
@@ -22,6 +24,27 @@ export interface ManagedPushgatewayOptions {
    * @default quay.io/prometheus/pushgateway:v1.11.3
    */
   readonly image?: string;
+
+  /**
+   * Size of a volume for what was pushed, for example `1Gi`. With it nothing is lost when the pod is replaced: a weekly training
+   * that failed is not forgotten, and no alert says that a check is silent.
+   *
+   * @default - none: after a new pod the jobs push again, each when it runs the next time
+   */
+  readonly volumeSize?: string;
+
+  /**
+   * Class of the volume.
+   *
+   * @default - the cluster's default storage class
+   */
+  readonly storageClassName?: string;
+}
+
+/** A volume for what was pushed. @internal */
+export interface PushgatewayVolume {
+  readonly size: string;
+  readonly storageClassName?: string;
 }
 
 /** Options of {@link Pushgateway.existing}. */
@@ -39,14 +62,25 @@ export class Pushgateway {
   /**
    * A Pushgateway of the platform's own.
    *
-   * @throws ValidationError when the image is not pinned.
+   * @throws ValidationError listing everything that is wrong.
    */
   public static managed(options: ManagedPushgatewayOptions = {}): Pushgateway {
-    const { image = DEFAULT_PUSHGATEWAY_IMAGE } = options;
+    const { image = DEFAULT_PUSHGATEWAY_IMAGE, volumeSize, storageClassName } = options;
     const problems = new Problems('Pushgateway.managed');
     problems.check('image', image, imageProblem(image));
+    if (volumeSize !== undefined) problems.check('volumeSize', volumeSize, bytesProblem(volumeSize));
+    if (storageClassName !== undefined) {
+      problems.check('storageClassName', storageClassName, dnsSubdomainProblem(storageClassName));
+      if (volumeSize === undefined) {
+        problems.add('storageClassName', storageClassName, "has no effect without a volume: give 'volumeSize'");
+      }
+    }
     problems.throwIfAny();
-    return new Pushgateway(image, undefined);
+    return new Pushgateway(
+      image,
+      undefined,
+      volumeSize === undefined ? undefined : { size: volumeSize, storageClassName },
+    );
   }
 
   /**
@@ -68,6 +102,8 @@ export class Pushgateway {
     public readonly _image: string | undefined,
     /** @internal */
     public readonly _existing: ServiceAddress | undefined,
+    /** @internal */
+    public readonly _volume?: PushgatewayVolume,
   ) {}
 }
 
@@ -84,6 +120,7 @@ export const PUSHGATEWAY_RELABELINGS = [{ action: 'labeldrop', regex: 'pod|servi
 export interface PushgatewayServerProps {
   readonly namespace: string;
   readonly image: string;
+  readonly volume?: PushgatewayVolume;
   readonly monitoring: Monitoring;
 }
 
@@ -98,11 +135,21 @@ export class PushgatewayServer extends Construct {
 
   constructor(scope: Construct, id: string, props: PushgatewayServerProps) {
     super(scope, id);
-    const { namespace, image, monitoring } = props;
+    const { namespace, image, volume, monitoring } = props;
     this.url = `http://${NAME}.${namespace}.svc:${PUSHGATEWAY_PORT}`;
     const identity = { app: NAME, component: COMPONENTS.metricsPush };
     const metadata = objectMetadata({ name: NAME, namespace, ...identity });
 
+    if (volume) {
+      new k8s.KubePersistentVolumeClaim(this, 'Volume', {
+        metadata,
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: volume.storageClassName,
+          resources: { requests: { storage: k8s.Quantity.fromString(volume.size) } },
+        },
+      });
+    }
     new k8s.KubeDeployment(this, 'Resource', {
       metadata,
       spec: {
@@ -116,8 +163,12 @@ export class PushgatewayServer extends Construct {
             enableServiceLinks: false,
             securityContext: restrictedPod(USER),
             containers: [container(image)],
-            // Survives a restart of the container. After a new pod the jobs push again; until then `absent()` alerts tell.
-            volumes: [{ name: 'data', emptyDir: { sizeLimit: k8s.Quantity.fromString('256Mi') } }],
+            volumes: [
+              volume
+                ? { name: 'data', persistentVolumeClaim: { claimName: NAME } }
+                : // Survives a restart of the container. After a new pod the jobs push again; until then `absent()` alerts tell.
+                  { name: 'data', emptyDir: { sizeLimit: k8s.Quantity.fromString('256Mi') } },
+            ],
           },
         },
       },

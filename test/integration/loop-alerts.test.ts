@@ -59,11 +59,18 @@ const pushed = (name: string, values: string, labels: Labels = {}): Rendered =>
   series(name, { model: 'churn', job: 'gate-evaluator', ...labels }, values);
 
 /** A Job as kube-state-metrics sees it: `created` is the minute; `ends` is the condition that it gets at once. */
-function job(name: string, created: number, ends?: 'complete' | 'failed', admitted = true): Rendered[] {
+function job(
+  name: string,
+  created: number,
+  ends?: 'complete' | 'failed',
+  admitted = true,
+  podStays = true,
+): Rendered[] {
   const pod = `${name}-x7k2p`;
   const wait = created === 0 ? '' : `_x${created} `;
   const values = (value: number): string => `${wait}${value}x400`;
   const owned = { pod, uid: '1' };
+  const ofPod = podStays ? values(1) : `${wait}1x10 stale`;
   return [
     series('kube_job_created', { job_name: name }, values(created * 60)),
     ...(ends
@@ -72,11 +79,11 @@ function job(name: string, created: number, ends?: 'complete' | 'failed', admitt
           series(`kube_job_${ends}`, { job_name: name, condition: 'false' }, values(0)),
         ]
       : []),
-    series('kube_pod_owner', { ...owned, owner_kind: 'Job', owner_name: name }, values(1)),
+    series('kube_pod_owner', { ...owned, owner_kind: 'Job', owner_name: name }, ofPod),
     series(
       'kube_pod_init_container_status_terminated_reason',
       { ...owned, container: 'admit', reason: admitted ? 'Completed' : 'Error' },
-      values(1),
+      ofPod,
     ),
   ];
 }
@@ -173,6 +180,12 @@ const SCENARIOS: readonly Scenario[] = [
     engine: 'cronjob',
     series: [...job('churn-training-1', 0, 'failed'), ...job('churn-training-2', 20, 'failed', false)],
     fires: { 10: { TrainingRunFailed: {} }, 40: { TrainingRunFailed: {} } },
+  },
+  {
+    name: 'a Job that its admission ended, and whose pod is gone with its node',
+    engine: 'cronjob',
+    series: [...job('churn-training-1', 0, 'complete'), ...job('churn-training-2', 20, 'failed', false, false)],
+    fires: { 25: {}, 60: {}, 300: {} },
   },
   {
     name: 'a failed Job of another training, and of other things',

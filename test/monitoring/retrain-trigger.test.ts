@@ -150,9 +150,9 @@ describe('Alertmanager', () => {
   });
 
   test('repeats itself as often as asked', () => {
-    const repeatInterval = Duration.hours(12);
+    const repeatInterval = Duration.days(2);
     const objects = synthesize({ retrainTrigger: alertmanager({ token: TOKEN, repeatInterval }) });
-    expect(routeOf(objects).route.repeatInterval).toBe('43200s');
+    expect(routeOf(objects).route.repeatInterval).toBe('172800s');
   });
 });
 
@@ -398,7 +398,7 @@ describe('models of one namespace', () => {
     ['bus', { token: TOKEN, eventBus: EventBus.existing('events') }],
     ['bus in size', { token: TOKEN, eventBus: EventBus.jetStream({ replicas: 1 }) }],
     ['token', { token: SecretReference.of('retraining-token', 'other') }],
-    ['repetition', { token: TOKEN, repeatInterval: Duration.hours(2) }],
+    ['repetition', { token: TOKEN, repeatInterval: Duration.days(2) }],
     ['registry', { token: TOKEN, imagePullSecrets: ['quay'] }],
   ])('cannot have another %s', (_, options) => {
     expect(problemsOf(() => both(alertmanager({ token: TOKEN }), alertmanager(options)))).toEqual([
@@ -444,10 +444,10 @@ describe('bad input', () => {
   });
 
   test('a trigger with several faults', () => {
-    const options = { token: undefined as never, repeatInterval: Duration.minutes(59), imagePullSecrets: ['Quay'] };
+    const options = { token: undefined as never, repeatInterval: Duration.hours(23), imagePullSecrets: ['Quay'] };
     expect(problemsOf(() => alertmanager(options))).toEqual([
       "'token' (undefined) must be given: SecretReference.of(name, key)",
-      expect.stringMatching(/^'repeatInterval' \('59 minutes'\) must be at least/),
+      expect.stringMatching(/^'repeatInterval' \('23 hours'\) must be at least/),
       expect.stringMatching(/^'imagePullSecrets' \('Quay'\) must be labels/),
     ]);
   });
@@ -457,7 +457,7 @@ describe('bad input', () => {
     expect(problemsOf(() => repeat(Duration.hours(121)))).toEqual([
       expect.stringContaining('must be at most 120 hours'),
     ]);
-    expect(() => [repeat(Duration.hours(120)), repeat(Duration.hours(1))]).not.toThrow();
+    expect(() => [repeat(Duration.hours(120)), repeat(Duration.hours(24))]).not.toThrow();
   });
 
   test('a bus with several faults', () => {

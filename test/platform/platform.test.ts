@@ -219,6 +219,34 @@ describe('MLflow', () => {
 });
 
 describe('Pushgateway', () => {
+  test('keeps what was pushed on a volume, where it has one', () => {
+    const volumes = (pushgateway?: Pushgateway): Rendered[] => {
+      const chart = newChart();
+      newPlatform(chart, { pushgateway });
+      return rendered(chart).filter(({ metadata }) => metadata.name === 'pushgateway');
+    };
+    const spec = (objects: Rendered[]): Rendered => find(objects, 'Deployment', 'pushgateway').spec.template.spec;
+    const kept = volumes(Pushgateway.managed({ volumeSize: '1Gi', storageClassName: 'gp3' }));
+    expect(find(kept, 'PersistentVolumeClaim', 'pushgateway').spec).toEqual({
+      ...{ accessModes: ['ReadWriteOnce'], storageClassName: 'gp3', resources: { requests: { storage: '1Gi' } } },
+    });
+    expect(spec(kept).volumes).toEqual([{ name: 'data', persistentVolumeClaim: { claimName: 'pushgateway' } }]);
+    // The volume is for the user that the pod runs as.
+    expect(spec(kept).securityContext.fsGroup).toBe(spec(kept).securityContext.runAsUser);
+    expect(identities(volumes())).not.toContain('PersistentVolumeClaim pushgateway');
+    expect(spec(volumes()).volumes).toEqual([{ name: 'data', emptyDir: { sizeLimit: '256Mi' } }]);
+  });
+
+  test('a volume without a size, and sizes and classes that are none, are refused', () => {
+    expect(problemsOf(() => Pushgateway.managed({ storageClassName: 'GP3' }))).toEqual([
+      expect.stringContaining("'storageClassName' ('GP3') must be"),
+      "'storageClassName' ('GP3') has no effect without a volume: give 'volumeSize'",
+    ]);
+    expect(problemsOf(() => Pushgateway.managed({ volumeSize: 'much' }))).toEqual([
+      expect.stringContaining("'volumeSize' ('much')"),
+    ]);
+  });
+
   test("keeps the labels of the pushing job, and drops the Pushgateway's own", () => {
     const { spec, metadata } = find(synth(), 'ServiceMonitor', 'pushgateway');
     expect(spec.endpoints).toEqual([
