@@ -12,6 +12,7 @@ import { clusterAddons, EBS_CSI_ACCOUNT } from './eks-addons';
 import { ControlPlaneLog, EndpointAccess, type SystemNodesProps } from './eks-cluster-options';
 import { adminEntry, encryption, NODE_RULES, systemNodes } from './eks-cluster-variables';
 import { EksVpc, type EksVpcProps } from './eks-vpc';
+import { IdentityProvider } from './identity-provider';
 import { DEFAULT_KUBERNETES_VERSION, kubernetesVersionWarning } from './kubernetes-versions';
 
 /** What an EKS cluster may be told. */
@@ -225,23 +226,10 @@ export class EksCluster extends Construct implements ICluster {
     const role = new IamRole(this, 'EbsCsiRole', {
       namePrefix: `${resourceName(ROLE_PREFIX_LIMIT, this.name, 'ebs-csi')}-`,
       description: `EBS driver of ${this.name}`,
-      assumeRolePolicy: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Sid: 'PodIdentity',
-            Effect: 'Allow',
-            Principal: { Service: 'pods.eks.amazonaws.com' },
-            Action: ['sts:AssumeRole', 'sts:TagSession'],
-            Condition: {
-              StringEquals: {
-                'aws:RequestTag/eks-cluster-name': this.name,
-                'aws:RequestTag/kubernetes-namespace': EBS_CSI_ACCOUNT.namespace,
-                'aws:RequestTag/kubernetes-service-account': EBS_CSI_ACCOUNT.name,
-              },
-            },
-          },
-        ],
+      assumeRolePolicy: IdentityProvider.podIdentity()._trustPolicy(this, {
+        clusterName: this.name,
+        namespace: EBS_CSI_ACCOUNT.namespace,
+        serviceAccountName: EBS_CSI_ACCOUNT.name,
       }),
       tags,
     });

@@ -1,7 +1,5 @@
 import { AutoscalingGroupTagA } from '@cdktf/provider-aws/lib/autoscaling-group-tag';
-import { DataAwsPartition } from '@cdktf/provider-aws/lib/data-aws-partition';
 import { EksNodeGroup, type EksNodeGroupConfig } from '@cdktf/provider-aws/lib/eks-node-group';
-import { IamRole } from '@cdktf/provider-aws/lib/iam-role';
 import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
 import { LaunchTemplate } from '@cdktf/provider-aws/lib/launch-template';
 import { Token } from 'cdktf';
@@ -12,6 +10,7 @@ import { GpuNodeImage } from '../platform/gpu-node-image';
 import { GPU_PRESENT_LABEL, type NodePool, type NodeTaint, NVIDIA_GPU } from '../platform/node-pool';
 import { Problems } from '../validation/problems';
 import { checkGpuNodeGroup, fallbackName } from './check-gpu-node-group';
+import { nodeRole } from './node-role';
 
 /** GPU nodes. */
 export interface GpuNodeGroupOptions {
@@ -93,9 +92,6 @@ export interface GpuNodeGroupProps extends GpuNodeGroupOptions {
   readonly tags?: { readonly [key: string]: string };
 }
 
-// https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
-const NODE_POLICIES = ['AmazonEKSWorkerNodePolicy', 'AmazonEC2ContainerRegistryPullOnly', 'AmazonEKS_CNI_Policy'];
-
 const TAINT_EFFECTS: Readonly<Record<NodeTaint['effect'], string>> = {
   NoSchedule: 'NO_SCHEDULE',
   PreferNoSchedule: 'PREFER_NO_SCHEDULE',
@@ -137,7 +133,10 @@ export class GpuNodeGroup extends Construct {
     this.bringsDevicePlugin = image.bringsDevicePlugin;
 
     const template = this.launchTemplate(props, image);
-    const role = props.nodeRoleArn === undefined ? this.nodeRole(pool.name, { ...props.tags }) : undefined;
+    const role =
+      props.nodeRoleArn === undefined
+        ? nodeRole(this, 'Role', { namePrefix: `${pool.name.slice(0, 30)}-node-`, tags: { ...props.tags } })
+        : undefined;
     const labels = {
       ...pool.labels,
       [ACCELERATOR_LABEL]: 'nvidia',
@@ -217,22 +216,5 @@ export class GpuNodeGroup extends Construct {
         tag: { key: `k8s.io/cluster-autoscaler/node-template/${key}`, value, propagateAtLaunch: false },
       });
     }
-  }
-
-  private nodeRole(name: string, tags: Record<string, string>): IamRole {
-    const { partition } = new DataAwsPartition(this, 'Partition', {});
-    const role = new IamRole(this, 'Role', {
-      namePrefix: `${name.slice(0, 30)}-node-`,
-      assumeRolePolicy: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }],
-      }),
-      tags,
-    });
-    for (const policy of NODE_POLICIES) {
-      const policyArn = `arn:${partition}:iam::aws:policy/${policy}`;
-      new IamRolePolicyAttachment(this, policy, { role: role.name, policyArn });
-    }
-    return role;
   }
 }

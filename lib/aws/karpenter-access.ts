@@ -1,15 +1,13 @@
 import { CloudwatchEventRule } from '@cdktf/provider-aws/lib/cloudwatch-event-rule';
 import { CloudwatchEventTarget } from '@cdktf/provider-aws/lib/cloudwatch-event-target';
-import { DataAwsPartition } from '@cdktf/provider-aws/lib/data-aws-partition';
 import { EksAccessEntry } from '@cdktf/provider-aws/lib/eks-access-entry';
-import { IamRole } from '@cdktf/provider-aws/lib/iam-role';
-import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
 import { SqsQueue } from '@cdktf/provider-aws/lib/sqs-queue';
 import { SqsQueuePolicy } from '@cdktf/provider-aws/lib/sqs-queue-policy';
 import { Construct } from 'constructs';
 import { karpenterNodeRoleName, karpenterQueueName } from '../platform/karpenter-names';
 import { resourceName } from '../platform/resource-name';
 import { Problems } from '../validation/problems';
+import { nodeRole } from './node-role';
 
 /** What Karpenter needs of AWS in a cluster. */
 export interface KarpenterAccessProps {
@@ -33,9 +31,6 @@ export interface KarpenterAccessProps {
    */
   readonly tags?: { readonly [key: string]: string };
 }
-
-// https://karpenter.sh/docs/reference/cloudformation/#karpenternoderole, without the shell that SSM gives
-const NODE_POLICIES = ['AmazonEKSWorkerNodePolicy', 'AmazonEC2ContainerRegistryPullOnly', 'AmazonEKS_CNI_Policy'];
 
 /**
  * What Karpenter hears of, by the name of the rule.
@@ -80,7 +75,12 @@ export class KarpenterAccess extends Construct {
     this.nodeRoleName = karpenterNodeRoleName(clusterName);
     this.interruptionQueueName = karpenterQueueName(clusterName);
 
-    const role = this.nodeRole(props, tags);
+    const role = nodeRole(this, 'NodeRole', {
+      name: this.nodeRoleName,
+      description: `Nodes that Karpenter starts in ${clusterName}`,
+      permissionsBoundary: props.permissionsBoundaryArn,
+      tags,
+    });
     this.nodeRoleArn = role.arn;
     new EksAccessEntry(this, 'AccessEntry', { clusterName, principalArn: role.arn, type: 'EC2_LINUX', tags });
 
@@ -102,28 +102,6 @@ export class KarpenterAccess extends Construct {
       });
       new CloudwatchEventTarget(this, `Target-${event}`, { rule: rule.name, targetId: 'karpenter', arn: queue.arn });
     }
-  }
-
-  private nodeRole(
-    { clusterName, permissionsBoundaryArn }: KarpenterAccessProps,
-    tags: Record<string, string>,
-  ): IamRole {
-    const { partition } = new DataAwsPartition(this, 'Partition', {});
-    const role = new IamRole(this, 'NodeRole', {
-      name: this.nodeRoleName,
-      description: `Nodes that Karpenter starts in ${clusterName}`,
-      permissionsBoundary: permissionsBoundaryArn,
-      assumeRolePolicy: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }],
-      }),
-      tags,
-    });
-    for (const policy of NODE_POLICIES) {
-      const policyArn = `arn:${partition}:iam::aws:policy/${policy}`;
-      new IamRolePolicyAttachment(this, policy, { role: role.name, policyArn });
-    }
-    return role;
   }
 
   private check({ clusterName, permissionsBoundaryArn }: KarpenterAccessProps): void {

@@ -221,7 +221,7 @@ describe('add-ons', () => {
     });
     expect(JSON.parse(role.assume_role_policy).Statement).toEqual([
       {
-        Sid: 'PodIdentity',
+        Sid: 'ServiceAccount',
         Effect: 'Allow',
         Principal: { Service: 'pods.eks.amazonaws.com' },
         Action: ['sts:AssumeRole', 'sts:TagSession'],
