@@ -48,7 +48,14 @@ export function demandForecastLoop(app: App, config: AwsPlatformConfig, outputs:
     quota: { gpus: gpuPool.maxNodes },
   });
 
-  const gateway = new ModelGateway(new Chart(app, 'gateway'), 'gateway', { routeNamespaces: [environment.namespace] });
+  const tags = Object.entries(environment.tags)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+  const gateway = new ModelGateway(new Chart(app, 'gateway'), 'gateway', {
+    routeNamespaces: [environment.namespace],
+    // Terraform does not know the load balancer; by its tags it is found when the cluster is gone.
+    annotations: { 'service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags': tags },
+  });
 
   const serving = new ServedModel(new Chart(app, 'serving'), 'demand-forecast', {
     platform,

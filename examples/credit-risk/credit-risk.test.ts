@@ -133,7 +133,8 @@ test('alerts on recall and precision and never on accuracy, and drift retrains',
     ...['CaptureBufferFilling', 'CaptureShedding', 'DataDriftDetected', 'DriftCheckSilent', 'GateFailed'],
     ...['HighMissingFeatureRate', 'LabelsLate', 'ModelAucDegraded', 'ModelErrorRateHigh', 'ModelLatencyHigh'],
     ...['ModelPrecisionDegraded', 'ModelRecallDegraded', 'ModelTrafficLow', 'PredictionDistributionShift'],
-    ...['PushedMetricsStale', 'RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingRunFailed'],
+    ...['PushedMetricsStale', 'RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingNotStarted'],
+    'TrainingRunFailed',
   ]);
   const { retrain } = load(find(objects, 'ConfigMap', 'credit-risk-drift-check').data['drift-check.yaml']) as Rendered;
   expect(identities(objects)).toContain(`WorkflowTemplate ${retrain.name}`);

@@ -61,7 +61,7 @@ test('alerts on the model, its data and its service, and on the loop; drift retr
     ...['CaptureBufferFilling', 'CaptureShedding', 'DataDriftDetected', 'DriftCheckSilent', 'GateFailed'],
     ...['HighMissingFeatureRate', 'LabelsLate', 'ModelAccuracyDegraded', 'ModelErrorRateHigh', 'ModelLatencyHigh'],
     ...['ModelRecallDegraded', 'ModelTrafficLow', 'PredictionDistributionShift', 'PushedMetricsStale'],
-    ...['RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingRunFailed'],
+    ...['RolloutGivenUp', 'RolloutHeld', 'TrainingInVain', 'TrainingNotStarted', 'TrainingRunFailed'],
   ]);
   expect(alertsOf('platform-alerts').map(({ alert }: Rendered) => alert)).toEqual(['GpuIdle', 'SpotReclaimLoop']);
   for (const { alert, annotations } of [...rules, ...alertsOf('platform-alerts')]) {

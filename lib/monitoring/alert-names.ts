@@ -20,6 +20,7 @@ export const ALERTS = {
   bufferFilling: 'CaptureBufferFilling',
   gateFailed: 'GateFailed',
   retrainingNeeded: 'RetrainingNeeded',
+  trainingNotStarted: 'TrainingNotStarted',
   trainingFailed: 'TrainingRunFailed',
   trainingInVain: 'TrainingInVain',
   rolloutHeld: 'RolloutHeld',

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { BUILT_IN_STEPS, METRICS } from '../contract';
+import { BUILT_IN_STEPS, METRICS, PUSH_JOBS, PUSHGATEWAY_METRICS } from '../contract';
 import { AlertComparison, matchers } from './alert-condition';
 import { ALERTS, TOPICS } from './alert-names';
 import { AlertRule, type AlertRuleOptions, AlertSeverity, AlertTier } from './alert-rule';
@@ -15,6 +15,8 @@ export interface WatchedTraining {
 
 /** Of a Job its pod may be gone for long: nodes are taken away, with what was known of their pods. The default of `keepRuns`. */
 const KEPT = '15d';
+/** For how long a training may be asked for in vain: a day, in which runs may have been as many as are allowed, and some time to work. */
+const UNHEARD = Duration.hours(26);
 /** Runs in a row without a new version from which on nothing will mend itself. */
 const IN_VAIN = 2;
 
@@ -51,12 +53,36 @@ export function trainingRules(training: WatchedTraining, model: string, namespac
     return [
       AlertRule.threshold({ ...failed, metric: METRICS.trainingRunFailed.name }),
       AlertRule.threshold({ ...inVain, metric: METRICS.trainingRunsInVain.name }),
+      notStarted(model, namespace),
     ];
   }
   const jobs = `label_replace(${jobsInVain(training.name, namespace)}, "model", ${JSON.stringify(model)}, "", "")`;
   return [failed, inVain].map(({ comparison, threshold, ...rule }) =>
     AlertRule.promql({ ...rule, expr: `${jobs} ${comparison} ${threshold}` }),
   );
+}
+
+/**
+ * Somebody asks for a training, and none says anything: the way from the drift check to the workflow is broken, or a person has paused
+ * the loop and forgotten it. Runs on Argo push at their gates and at their end, whatever it is.
+ */
+function notStarted(model: string, namespace: string): AlertRule {
+  const needed = `max by (model, namespace) (${METRICS.retrainNeeded.name}${matchers({ model, namespace })})`;
+  const group = matchers({ job: PUSH_JOBS.gateEvaluator, model, namespace });
+  const heard = `time() - max by (model, namespace) (${PUSHGATEWAY_METRICS.pushTime}${group})`;
+  return AlertRule.promql({
+    alert: ALERTS.trainingNotStarted,
+    severity: AlertSeverity.CRITICAL,
+    tier: AlertTier.MODEL,
+    topic: TOPICS.training,
+    expr: `${needed} > 0 unless on (model, namespace) (${heard} < ${UNHEARD.toSeconds()})`,
+    for: UNHEARD,
+    summary:
+      '{{ $labels.model }} should have been trained again for more than a day, and no training has said anything',
+    description:
+      'The drift check asks for a training, and none has come to its gates or to its end since. Look at whether the loop is paused, ' +
+      'at what admission says, and at what starts trainings: the account of the drift check, or Alertmanager and Argo Events.',
+  });
 }
 
 /**

@@ -23,7 +23,15 @@ import { find, newChart, newModel, newPlatform, rendered, type Rendered } from '
 const directory = mkdtempSync(join(tmpdir(), 'cdk8s-mlops-loop-alerts-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const ALERTS = ['TrainingRunFailed', 'TrainingInVain', 'RolloutHeld', 'RolloutGivenUp', 'GpuIdle', 'SpotReclaimLoop'];
+const ALERTS = [
+  'TrainingRunFailed',
+  'TrainingInVain',
+  'TrainingNotStarted',
+  'RolloutHeld',
+  'RolloutGivenUp',
+  'GpuIdle',
+  'SpotReclaimLoop',
+];
 
 function rulesOn(engine: TrainingEngine): Rendered[] {
   const chart = newChart();
@@ -182,6 +190,27 @@ const SCENARIOS: readonly Scenario[] = [
     fires: { 10: { TrainingRunFailed: {} }, 40: { TrainingRunFailed: {} } },
   },
   {
+    name: 'a training that is asked for all the time, and never comes',
+    series: [pushed('ml_retrain_needed', '1x3300', { job: 'drift-checker', version: '3' })],
+    fires: { 1500: {}, 1600: { TrainingNotStarted: {} }, 3200: { TrainingNotStarted: {} } },
+  },
+  {
+    name: 'one that is asked for, and comes to nothing every day',
+    series: [
+      pushed('ml_retrain_needed', '1x4500', { job: 'drift-checker', version: '3' }),
+      pushed('push_time_seconds', '_x60 3600x1380 86400x1440 172800x1440'),
+    ],
+    fires: { 1600: {}, 3200: {}, 4300: {} },
+  },
+  {
+    name: 'one that is asked for after a long time without any, and comes within a day',
+    series: [
+      pushed('ml_retrain_needed', '0x3000 1x2000', { job: 'drift-checker', version: '3' }),
+      pushed('push_time_seconds', '60x4000 240000x1000'),
+    ],
+    fires: { 3100: {}, 4500: {}, 4900: {} },
+  },
+  {
     name: 'a Job that its admission ended, and whose pod is gone with its node',
     engine: 'cronjob',
     series: [...job('churn-training-1', 0, 'complete'), ...job('churn-training-2', 20, 'failed', false, false)],
@@ -331,5 +360,8 @@ test.each(Object.keys(RULES) as (keyof typeof RULES)[])('the summaries of a trai
 });
 
 test('these are all the alerts that are asked for', () => {
-  for (const rules of Object.values(RULES)) expect(rules.map(({ alert }) => alert).sort()).toEqual([...ALERTS].sort());
+  const named = (rules: readonly Rendered[]): string[] => rules.map(({ alert }) => alert).sort();
+  expect(named(RULES.argo)).toEqual([...ALERTS].sort());
+  // Of a CronJob nobody pushes that a run has come to its end.
+  expect(named(RULES.cronjob)).toEqual(ALERTS.filter((alert) => alert !== 'TrainingNotStarted').sort());
 });

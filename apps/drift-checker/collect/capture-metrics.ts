@@ -27,12 +27,19 @@ export const NO_VERSION = 'unknown';
 
 /** Of an answer, in seconds: beyond the last no objective can be held. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30, 60, 120];
+
 const SCORES = Array.from({ length: 20 }, (_, index) => (index + 1) / 20);
 /** Of predicted numbers: three a decade, on both sides of 0. */
 const DECADES = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((exponent) =>
   [1, 2, 5].map((digit) => digit * 10 ** exponent),
 );
 const VALUES = [...DECADES.map((value) => -value).reverse(), 0, ...DECADES];
+
+/** With the objective among them: between two bounds a quantile is only guessed, and a guess must not raise an alert. */
+function durationsOf({ objectives: { maxLatencyP95Seconds } }: ModelSchema): number[] {
+  const all = maxLatencyP95Seconds === undefined ? DURATIONS : [...DURATIONS, maxLatencyP95Seconds];
+  return [...new Set(all)].sort((a, b) => a - b);
+}
 
 /** What a collector counts. Every series that can be is there from the start, at 0. */
 export class CaptureMetrics {
@@ -60,7 +67,7 @@ export class CaptureMetrics {
     for (const stored of [true, false]) this.upload(stored, 0);
     this.gauge(METRICS.captureBufferBytes, (gauge) => gauge.set(this.own, bufferBytes()));
     this.gauge(METRICS.captureBufferLimit, (gauge) => gauge.set(this.own, config.limits.bufferBytes));
-    this.durations = this.histogram(METRICS.inferenceDuration, DURATIONS);
+    this.durations = this.histogram(METRICS.inferenceDuration, durationsOf(schema));
     this.values = this.histogram(METRICS.predictionValue, schema.task.type === 'regression' ? VALUES : SCORES);
     this.exportVersions();
   }

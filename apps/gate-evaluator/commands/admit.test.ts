@@ -65,15 +65,25 @@ test('the first run goes on, and says why', async () => {
   });
 });
 
-test('a run in the cooldown ends: code 0 and the answer in a file, or 10 where codes are all there is', async () => {
-  reply = cluster(LIMITS, before(60));
+test('a run beside another one ends', async () => {
+  reply = cluster(LIMITS, before(7200));
   const { code, printed } = await run(['--engine', 'cronjob']);
   expect([code, answer('passed')]).toEqual([0, 'false']);
-  expect(printed).toMatch(/^churn-training-2: ends here: 'churn-training-1' started at \S+, less than the cooldown/);
+  expect(printed).toMatch(/^churn-training-2: ends here: 'churn-training-1' started at \S+ and is still under way/);
+});
+
+test('a run in the cooldown ends: code 0 and the answer in a file, or 10 where codes are all there is', async () => {
+  const lastTransitionTime = new Date(Date.now() - 30_000).toISOString();
+  const conditions = [{ type: 'Complete', status: 'True', lastTransitionTime }];
+  reply = cluster(LIMITS, { ...before(60), status: { conditions } });
+  const { code, printed } = await run(['--engine', 'cronjob']);
+  expect([code, answer('passed')]).toEqual([0, 'false']);
+  expect(printed).toMatch(/^churn-training-2: ends here: 'churn-training-1' ended at \S+, less than the cooldown/);
   expect(JSON.parse(answer('decision.json'))).toMatchObject({ admitted: false, runs: [{ name: 'churn-training-1' }] });
   expect((await run(['--engine', 'cronjob', '--fail-on-no'])).code).toBe(10);
   expect(answer('passed')).toBe('false');
-  reply = cluster(LIMITS, before(3700));
+  const longAgo = [{ ...conditions[0], lastTransitionTime: new Date(Date.now() - 3_650_000).toISOString() }];
+  reply = cluster(LIMITS, { ...before(3700), status: { conditions: longAgo } });
   expect((await run(['--engine', 'cronjob', '--fail-on-no'])).code).toBe(0);
   expect(answer('passed')).toBe('true');
 });
