@@ -87,7 +87,9 @@ function pushedStale({ model, namespace, silentAfter }: DefaultRulesOptions): Al
     tier: AlertTier.DATA,
     topic: TOPICS.check,
     // Of a selector, and not of an aggregation, so that it has the labels that it was asked for.
-    expr: `(time() - ${pushed} > ${silentAfter.toSeconds()}) or absent(${PUSHGATEWAY_METRICS.pushTime}${of})`,
+    expr:
+      `(time() - ${pushed} > ${silentAfter.toSeconds()}) ` +
+      `or max by (model, namespace) (absent(${PUSHGATEWAY_METRICS.pushTime}${of}))`,
     summary: 'The performance of {{ $labels.model }} is not measured any more',
     description:
       `Nothing has pushed the model's performance for ${silentAfter.toHumanString()}, or nothing ever has. The Pushgateway goes on ` +
