@@ -1,4 +1,5 @@
 import { Token } from 'cdktf';
+import { isEksClusterName } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { clusterAddons } from './eks-addons';
 import { type EksClusterProps } from './eks-cluster';
@@ -16,7 +17,7 @@ const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/;
 /** Reports everything that is wrong with a cluster. */
 export function checkEksCluster(props: EksClusterProps, version: string, problems: Problems): void {
   const { name, admins = [], logs, logRetentionDays, secretsKeyArn, addonVersions = {} } = props;
-  if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(name)) {
+  if (!isEksClusterName(name)) {
     problems.add('name', name, 'must be at most 100 letters, digits, - and _, and begin with a letter or digit');
   }
   problems.check('kubernetesVersion', version, kubernetesVersionProblem(version, props.extendedSupport ?? false));

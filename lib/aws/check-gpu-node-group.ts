@@ -1,6 +1,7 @@
 import { Token } from 'cdktf';
 import { checkGpuPool } from '../platform/check-gpu-pool';
 import { type NodePool } from '../platform/node-pool';
+import { isEksClusterName } from '../validation/names';
 import { type Problems } from '../validation/problems';
 import { type GpuNodeGroupProps } from './gpu-node-group';
 
@@ -13,7 +14,7 @@ export const fallbackName = (pool: NodePool): string => `${pool.name}-on-demand`
 /** Reports everything that is wrong with a node group. */
 export function checkGpuNodeGroup(props: GpuNodeGroupProps, problems: Problems): void {
   const { pool, clusterName, subnetIds, securityGroupIds, nodeRoleArn } = props;
-  if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName) && !Token.isUnresolved(clusterName)) {
+  if (!isEksClusterName(clusterName) && !Token.isUnresolved(clusterName)) {
     problems.add('clusterName', clusterName, 'must be the name of a cluster: at most 100 letters, digits, - and _');
   }
   if (subnetIds.length === 0) problems.add('subnetIds', subnetIds, 'must name at least one subnet');

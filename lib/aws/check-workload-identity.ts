@@ -1,6 +1,6 @@
 import { type Duration } from 'cdk8s';
 import { Token } from 'cdktf';
-import { dnsLabelProblem, dnsSubdomainProblem } from '../validation/names';
+import { dnsLabelProblem, dnsSubdomainProblem, isEksClusterName } from '../validation/names';
 import { type Problems } from '../validation/problems';
 
 /** The props of an identity that can be wrong. */
@@ -16,7 +16,7 @@ export interface IdentitySettings {
 /** Reports everything that is wrong with an identity. */
 export function checkWorkloadIdentity(props: IdentitySettings, problems: Problems): void {
   const { clusterName, namespace, serviceAccountName, path, maxSessionDuration, permissionsBoundaryArn } = props;
-  if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName)) {
+  if (!isEksClusterName(clusterName)) {
     const rule =
       'must be a name of at most 100 letters, digits, - and _ that the program chooses: names of roles begin with it';
     problems.add('clusterName', clusterName, rule);

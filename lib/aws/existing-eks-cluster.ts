@@ -1,6 +1,7 @@
 import { DataAwsEksCluster } from '@cdktf/provider-aws/lib/data-aws-eks-cluster';
 import { Token } from 'cdktf';
 import { Construct, type IConstruct } from 'constructs';
+import { isEksClusterName } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { type ICluster } from './cluster';
 
@@ -82,7 +83,7 @@ export class ExistingEksCluster extends Construct implements ICluster {
 
   private check({ name, privateSubnetIds, nodeSecurityGroupId, oidcProviderArn }: ExistingEksClusterProps): void {
     const problems = Problems.of(this);
-    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(name)) {
+    if (!isEksClusterName(name)) {
       problems.add('name', name, 'must be the name of a cluster: at most 100 letters, digits, - and _');
     }
     if (privateSubnetIds?.length === 0) problems.add('privateSubnetIds', [], 'must name at least one subnet');

@@ -6,6 +6,7 @@ import { SqsQueuePolicy } from '@cdktf/provider-aws/lib/sqs-queue-policy';
 import { Construct } from 'constructs';
 import { karpenterNodeRoleName, karpenterQueueName } from '../platform/karpenter-names';
 import { resourceName } from '../platform/resource-name';
+import { isEksClusterName } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { nodeRole } from './node-role';
 
@@ -106,7 +107,7 @@ export class KarpenterAccess extends Construct {
 
   private check({ clusterName, permissionsBoundaryArn }: KarpenterAccessProps): void {
     const problems = Problems.of(this);
-    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName)) {
+    if (!isEksClusterName(clusterName)) {
       const rule = 'must be the name of a cluster, known at synthesis: at most 100 letters, digits, - and _';
       problems.add('clusterName', clusterName, rule);
     }

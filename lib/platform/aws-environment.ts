@@ -1,4 +1,4 @@
-import { dnsLabelProblem } from '../validation/names';
+import { dnsLabelProblem, isEksClusterName } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { ContainerImages } from './container-images';
 import { resourceName } from './resource-name';
@@ -184,7 +184,7 @@ export class AwsEnvironment {
     if (!/^\d{12}$/.test(this.accountId)) {
       problems.add('accountId', this.accountId, 'must be the twelve digits of an account, in quotes: zeros may lead');
     }
-    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(this.clusterName)) {
+    if (!isEksClusterName(this.clusterName)) {
       problems.add('clusterName', this.clusterName, 'must be a name of at most 100 letters, digits, - and _');
     }
     problems.throwIfAny();

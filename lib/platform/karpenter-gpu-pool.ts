@@ -1,6 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
 import { Ec2NodeClass, KarpenterNodePool, type KarpenterRequirement } from '../crds/karpenter';
+import { isEksClusterName } from '../validation/names';
 import { Problems } from '../validation/problems';
 import { checkGpuPool, DEFAULT_GPU_DISK_GIB } from './check-gpu-pool';
 import { isArm } from './gpu-instance-types';
@@ -167,7 +168,7 @@ export class KarpenterGpuPool extends Construct {
   private check(props: KarpenterGpuPoolProps): void {
     const problems = Problems.of(this);
     const { clusterName, pool, image, nodeRoleName, subnetTags, securityGroupTags, tags = {} } = props;
-    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName)) {
+    if (!isEksClusterName(clusterName)) {
       problems.add('clusterName', clusterName, 'must be the name of a cluster: at most 100 letters, digits, - and _');
     }
     checkGpuPool(props, problems);

@@ -41,3 +41,12 @@ export function environmentNameProblem(name: string): string | undefined {
     ? undefined
     : 'must be letters, digits and underscores, and not start with a digit';
 }
+
+/**
+ * Whether EKS takes a name for a cluster.
+ *
+ * @see https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+ */
+export function isEksClusterName(name: string): boolean {
+  return /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(name);
+}

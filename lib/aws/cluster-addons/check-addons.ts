@@ -1,6 +1,6 @@
 import { Token } from 'cdktf';
 import { Monitoring } from '../../platform/monitoring';
-import { dnsLabelProblem } from '../../validation/names';
+import { dnsLabelProblem, isEksClusterName } from '../../validation/names';
 import { type Problems } from '../../validation/problems';
 import { type AddonChoices, allNodesBringDevicePlugin } from './addon-choices';
 import { type AddonContext, type AddonSpec } from './addon-spec';
@@ -27,7 +27,7 @@ export function checkAddons(all: AddonsToCheck, problems: Problems): void {
 }
 
 function checkCluster({ clusterName, region, accountId, kserveGateway }: ClusterAddonsProps, problems: Problems): void {
-  if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName)) {
+  if (!isEksClusterName(clusterName)) {
     const rule = 'must be a name of at most 100 letters, digits, - and _ that the program chooses';
     problems.add('clusterName', clusterName, rule);
   }
